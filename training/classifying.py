@@ -1,0 +1,85 @@
+"""The classifier as a system: its network, its objective and the graphs that are served."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fashion.labels import NUM_LABELS
+from training.networks.classifiers import (
+    Classification,
+    Explainer,
+    ResidualClassifier,
+    ResidualSettings,
+    folded,
+)
+from training.ranges import Share
+from training.systems import Batch, ExportGraph, System, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierSettings:
+    """What to build, and how it is taught."""
+
+    network: ResidualSettings = field(default_factory=ResidualSettings)
+    label_smoothing: Share = 0.0
+    """Share of each target spread evenly over the labels (arXiv:1512.00567, section 7)."""
+
+    def build(self) -> "ClassifierSystem":
+        """A freshly initialised classifier."""
+        return ClassifierSystem(self)
+
+
+class ClassifierSystem(System):
+    """Cross-entropy in nats an image, against targets that may be mixed and smoothed."""
+
+    kind: ClassVar[Literal["classifier", "autoencoder"]] = "classifier"
+    monitor: ClassVar[str] = "error"
+
+    def __init__(self, settings: ClassifierSettings) -> None:
+        super().__init__()
+        self.label_smoothing = settings.label_smoothing
+        self.network: ResidualClassifier = ResidualClassifier(settings.network)
+
+    def training_terms(self, batch: Batch, progress: float) -> Terms:
+        """`total` is the objective in nats an image; `error` the share of wrong answers on what was shown."""
+        logits = self.network(batch.images).logits.float()
+        targets = (1 - self.label_smoothing) * batch.targets + self.label_smoothing / NUM_LABELS
+        return {"total": functional.cross_entropy(logits, targets), "error": _error(logits, batch)}
+
+    def validation_terms(self, batch: Batch) -> Terms:
+        """`total` is plain cross-entropy in nats an image, without smoothing."""
+        logits = self.network(batch.images).logits.float()
+        return {"total": functional.cross_entropy(logits, batch.targets), "error": _error(logits, batch)}
+
+    def graphs(self) -> list[ExportGraph]:
+        """`classifier` (images to logits, features and feature maps) and `explainer` (feature maps to maps)."""
+        network = folded(self.network)
+        images = torch.randint(256, (2, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+        served = ServedClassifier(network)
+        with torch.no_grad():
+            maps = served(images)[2]
+        explainer = Explainer(self.network.head).eval().cpu()
+        return [
+            ExportGraph("classifier", served, (images,), ("images",), ("logits", "features", "feature_maps")),
+            ExportGraph("explainer", explainer, (maps,), ("feature_maps",), ("class_activation_maps",)),
+        ]
+
+
+class ServedClassifier(nn.Module):
+    """What is exported: UInt8 (batch, 28, 28) in, the fields of a Classification out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scale inside the graph, so that serving cannot scale differently from training."""
+        answer: Classification = self.network(images.float() / 255)
+        return answer.logits, answer.features, answer.feature_maps
+
+
+def _error(logits: Tensor, batch: Batch) -> Tensor:
+    return (logits.argmax(dim=1) != batch.labels).float().mean()

@@ -1,0 +1,121 @@
+"""The convolutional classifier: small enough to answer at once, and its class activation maps are exact.
+
+A residual network in the manner of ResNet-9 that ends in a *global average* pool and one linear layer. Because the
+pool is an average, a label's logit is the mean over positions of that layer applied to the feature maps: its class
+activation map (Zhou et al. 2016, arXiv:1512.04150) is a 1x1 convolution of them, with nothing approximated.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from fashion.labels import NUM_LABELS
+
+# Of the official training pixels on [0, 1].
+PIXEL_MEAN = 0.2860
+PIXEL_DEVIATION = 0.3530
+
+
+class Classification(NamedTuple):
+    """What a classifier computes from images (batch, 28, 28)."""
+
+    logits: Tensor
+    """Float (batch, 10)."""
+    features: Tensor
+    """Float (batch, num_features): the pooled embedding."""
+    feature_maps: Tensor
+    """Float (batch, num_features, height, width): what was pooled."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualSettings:
+    """How large the network is."""
+
+    width: Annotated[int, Field(ge=1, le=512)] = 16
+    """Channels of the first layer."""
+    doublings: Annotated[int, Field(ge=1, le=3)] = 2
+    """Stages that double the channels and halve the side, each with a residual block; one to three."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the pooled features dropped in training."""
+
+
+class ConvolutionBlock(nn.Sequential):
+    """A 3x3 convolution, batch norm and ReLU; the size of the maps stays."""
+
+    def __init__(self, num_inputs: int, num_outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(num_inputs, num_outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(num_outputs),
+            nn.ReLU(inplace=True),
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two convolution blocks whose result is added to what went in."""
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            ConvolutionBlock(num_channels, num_channels), ConvolutionBlock(num_channels, num_channels)
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(batch, channels, height, width) to the same shape."""
+        return maps + self.change(maps)
+
+
+class ResidualClassifier(nn.Module):
+    """Images Float (batch, 28, 28) on [0, 1] to a Classification."""
+
+    def __init__(self, settings: ResidualSettings) -> None:
+        super().__init__()
+        width = settings.width
+        layers: list[nn.Module] = [ConvolutionBlock(1, width)]
+        for _ in range(settings.doublings):
+            layers += [ConvolutionBlock(width, 2 * width), nn.MaxPool2d(2), ResidualBlock(2 * width)]
+            width *= 2
+        self.body = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.head = nn.Linear(width, NUM_LABELS)
+
+    def forward(self, images: Tensor) -> Classification:
+        """Normalises by itself, so that no caller can forget to."""
+        maps = self.body(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
+        features = maps.mean(dim=(2, 3))
+        return Classification(self.head(self.dropout(features)), features, maps)
+
+
+class Explainer(nn.Module):
+    """Feature maps (batch, num_features, height, width) to class activation maps (batch, 10, height, width).
+
+    Their mean over the positions, plus the head's bias, is the logit.
+    """
+
+    def __init__(self, head: nn.Linear) -> None:
+        super().__init__()
+        self.register_buffer("weight", head.weight.detach().clone()[:, :, None, None])
+
+    def forward(self, feature_maps: Tensor) -> Tensor:
+        """One 1x1 convolution."""
+        return nn.functional.conv2d(feature_maps, self.get_buffer("weight"))
+
+
+def num_parameters(network: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """A copy for inference: every batch norm folded into the convolution before it."""
+    network = copy.deepcopy(network).eval().float().cpu()
+    for block in network.modules():
+        if isinstance(block, ConvolutionBlock):
+            convolution, norm, _ = block
+            if not (isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+                raise TypeError(f"a convolution block is a convolution and a batch norm, not {block}")
+            block[0], block[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return network

@@ -1,0 +1,92 @@
+"""Optimisers, learning-rate schedules and weight averaging, from a recipe's settings."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
+
+from training.ranges import Count, CountOrZero, NotNegative, Positive, Share
+
+# Where the schedule starts, as a share of its peak.
+_FIRST_SHARE = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisation:
+    """How the weights are moved."""
+
+    epochs: Count = 8
+    batch_size: Count = 256
+    optimiser: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    learning_rate: Positive = 1e-2
+    """The highest of the schedule."""
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    warm_up: Share = 0.3
+    """Share of all steps over which the learning rate rises; then it falls along a cosine to zero."""
+    weight_decay: NotNegative = 1e-2
+    """On weights of two dimensions and more; biases and norms are left alone."""
+    gradient_clip: NotNegative = 0.0
+    """Largest norm of the gradient; 0 leaves it as it is."""
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay per step of the exponential moving average of the weights that is evaluated and kept; 0: none."""
+    patience: CountOrZero = 0
+    """Epochs without a better validation figure before stopping early; 0: train to the end."""
+
+
+def build_optimiser(network: nn.Module, settings: Optimisation) -> Optimizer:
+    """The optimiser, with weight decay on matrices and kernels only."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if settings.optimiser == "sgd":
+        return SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
+    if settings.optimiser == "rmsprop":
+        return RMSprop(groups, lr=settings.learning_rate)
+    return AdamW(groups, lr=settings.learning_rate)
+
+
+def learning_rate_share(settings: Optimisation, num_steps: int) -> Callable[[int], float]:
+    """The learning rate at a step, as a share of the highest; a function of the step alone, so it resumes."""
+    warm_up = max(1, round(settings.warm_up * num_steps))
+
+    def share(step: int) -> float:
+        if settings.schedule == "constant":
+            return 1.0
+        if step < warm_up:
+            return _FIRST_SHARE + (1 - _FIRST_SHARE) * step / warm_up
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, num_steps - warm_up))))
+
+    return share
+
+
+class AveragedWeights(WeightAveraging):
+    """An exponential moving average of the weights, which is what gets validated and kept.
+
+    The decay rises with the number of steps, as (1 + n) / (10 + n) up to `decay`, so that the average forgets the
+    first random weights even in a short run.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=_rising_average(decay))
+
+
+def _rising_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    @torch.no_grad()
+    def update(averages: list[Tensor], currents: list[Tensor], num_averaged: Tensor | int) -> None:
+        count = float(num_averaged)
+        weight = 1 - min(decay, (1 + count) / (10 + count))
+        for average, current in zip(averages, currents, strict=True):
+            if average.is_floating_point():
+                average.lerp_(current, weight)
+            else:
+                average.copy_(current)
+
+    return update

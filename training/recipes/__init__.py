@@ -1,0 +1,20 @@
+"""Recipes by name. A recipe is a function without arguments that returns a frozen `Recipe`; list it here."""
+
+from collections.abc import Callable
+from typing import Final
+
+from fashion.errors import InvalidValue
+from training.recipes.classifiers import classifier, classifier_released
+from training.recipes.recipe import Recipe
+
+RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
+    "classifier": classifier,
+    "classifier-released": classifier_released,
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name with its defaults; raises InvalidValue for an unknown one."""
+    if name not in RECIPES:
+        raise InvalidValue(f"There is no recipe {name!r}; the recipes are {', '.join(RECIPES)}.", field="recipe")
+    return RECIPES[name]()

@@ -1,0 +1,35 @@
+"""Recipes of classifiers: the quick default and the one behind the release."""
+
+from training.augmentation import Augmentation
+from training.classifying import ClassifierSettings
+from training.networks.classifiers import ResidualSettings
+from training.optimisation import Optimisation
+from training.recipes.recipe import Recipe
+
+RELEASED_AS = "fashion-classifier"
+
+
+def classifier() -> Recipe:
+    """The default: past 92% within two minutes on two CPU cores."""
+    return Recipe(
+        name="classifier",
+        summary="small residual network, about 93% on test after two minutes on two CPU cores",
+        system=ClassifierSettings(ResidualSettings(width=16), label_smoothing=0.1),
+        optimisation=Optimisation(epochs=8, learning_rate=1e-2, weight_decay=1e-2),
+        augmentation=Augmentation(flip=0.5, shift=2),
+        released_as=RELEASED_AS,
+    )
+
+
+def classifier_released() -> Recipe:
+    """The one that is served: four times the multiplications, long enough to use them."""
+    return Recipe(
+        name="classifier-released",
+        summary="the network behind the release: wider, sixty epochs, random erasing, averaged weights",
+        system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
+        optimisation=Optimisation(
+            epochs=60, learning_rate=1e-2, warm_up=0.15, weight_decay=5e-2, average_decay=0.999
+        ),
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5),
+        released_as=RELEASED_AS,
+    )
