@@ -1,0 +1,199 @@
+"""A classifier's artifact as answers: probabilities, a prediction set, novelty, and where the network looked.
+
+Logits become answers by what the manifest carries for each kind of input (see fashion.manifest.Calibration); a kind
+without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fashion.artifact import Artifact
+from fashion.engine import Array
+from fashion.errors import WrongKind
+from fashion.labels import NUM_LABELS
+from fashion.manifest import Calibration
+from fashion.preparation import SIDE, InputKind, Prepared
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the classifier says of one picture."""
+
+    class_index: int
+    probabilities: Float64  # (labels,), sums to 1
+    prediction_set: tuple[int, ...]  # class indices, most probable first, never empty
+    coverage: float | None
+    novelty: float | None  # 0 to 1
+    in_distribution: bool | None
+    prepared_as: InputKind
+
+    @property
+    def probability(self) -> float:
+        """The probability of the predicted label."""
+        return float(self.probabilities[self.class_index])
+
+
+class Classifier:
+    """A loaded classifier. Thread-safe; holds no state between calls."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        """Raises WrongKind where the artifact is no classifier."""
+        if artifact.manifest.kind != "classifier":
+            raise WrongKind(
+                f"{artifact.manifest.name} is an {artifact.manifest.kind}; a classifier is needed here"
+            )
+        self.artifact: Final = artifact
+        self._graph = artifact.graphs["classifier"]
+        self._explainer = artifact.graphs.get("explainer")
+        self._answers = {
+            kind: _Answers(fit, artifact) for kind, fit in artifact.manifest.calibration.items() if fit
+        }
+        self._uncalibrated = _Answers(None, artifact)
+
+    def classify(self, pictures: Sequence[Prepared]) -> list[Prediction]:
+        """Classify one or more prepared pictures, in one pass through the network."""
+        images = np.stack([picture.network_input for picture in pictures])  # (batch, 28, 28)
+        logits, features = self._graph(images, outputs=["logits", "features"])
+        return self.predictions(logits, features, [picture.kind for picture in pictures])
+
+    def explain(self, pictures: Sequence[Prepared]) -> tuple[list[Prediction], NDArray[np.float32] | None]:
+        """Classify, and say where the evidence for each predicted label lies.
+
+        The second value is the class activation map of each picture, (batch, 28, 28) in [0, 1], 1 where the evidence
+        is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network that has no such map.
+        """
+        images = np.stack([picture.network_input for picture in pictures])
+        logits, features, feature_maps = self._graph(images)
+        predictions = self.predictions(logits, features, [picture.kind for picture in pictures])
+        if self._explainer is None:
+            return predictions, None
+        (maps,) = self._explainer(feature_maps)  # (batch, labels, height, width)
+        chosen = [maps[index, made.class_index] for index, made in enumerate(predictions)]
+        return predictions, np.stack([_as_heat(evidence) for evidence in chosen])
+
+    def outputs(self, images: NDArray[np.uint8]) -> tuple[Array, Array]:
+        """Raw logits (batch, labels) and features (batch, features) of network inputs (batch, 28, 28)."""
+        logits, features = self._graph(images, outputs=["logits", "features"])
+        return logits, features
+
+    def predictions(self, logits: Array, features: Array, kinds: Sequence[InputKind]) -> list[Prediction]:
+        """Answers from a network's outputs, row by row as each row's kind of input was calibrated."""
+        if len(set(kinds)) == 1:
+            return self._for(kinds[0]).answer(logits, features, kinds[0])
+        rows = zip(logits[:, None], features[:, None], kinds, strict=True)
+        return [self._for(kind).answer(logit, feature, kind)[0] for logit, feature, kind in rows]
+
+    def _for(self, kind: InputKind) -> "_Answers":
+        return self._answers.get(kind, self._uncalibrated)
+
+
+class _Answers:
+    """One kind's calibration, as arrays that are ready to use."""
+
+    def __init__(self, fit: Calibration | None, artifact: Artifact) -> None:
+        self._scale = np.array(fit.logit_scale if fit else np.ones(NUM_LABELS))
+        self._bias = np.array(fit.logit_bias if fit else np.zeros(NUM_LABELS))
+        self._thresholds = np.array(fit.set_thresholds) if fit else None
+        self._coverage = fit.coverage if fit else None
+        self._novelty = NoveltyScore.from_artifact(fit, artifact) if fit else None
+        self._quantiles = np.array(fit.novelty_quantiles) if fit else np.zeros(0)
+        self._novelty_threshold = fit.novelty_threshold if fit else 1.0
+
+    def answer(self, logits: Array, features: Array, kind: InputKind) -> list[Prediction]:
+        probabilities = softmax(logits * self._scale + self._bias)
+        best = probabilities.argmax(axis=1)
+        novelty = self._rank(logits, features)
+        return [
+            Prediction(
+                class_index=int(best[row]),
+                probabilities=probabilities[row],
+                prediction_set=self._set(probabilities[row], int(best[row])),
+                coverage=self._coverage,
+                novelty=None if novelty is None else float(novelty[row]),
+                in_distribution=None if novelty is None else bool(novelty[row] <= self._novelty_threshold),
+                prepared_as=kind,
+            )
+            for row in range(len(probabilities))
+        ]
+
+    def _set(self, probabilities: Float64, best: int) -> tuple[int, ...]:
+        if self._thresholds is None:
+            return (best,)
+        members = np.flatnonzero(probabilities >= self._thresholds).tolist()
+        if len(members) < 2:
+            return tuple(members) or (best,)
+        return tuple(sorted(members, key=lambda index: -float(probabilities[index])))
+
+    def _rank(self, logits: Array, features: Array) -> Float64 | None:
+        """The share of calibration pictures that look less unusual, (batch,)."""
+        if self._novelty is None:
+            return None
+        below = np.searchsorted(self._quantiles, self._novelty(logits, features))
+        return np.asarray(below / len(self._quantiles), dtype=np.float64)
+
+
+class NoveltyScore:
+    """How unlike the training data a picture looks to the network: higher is stranger, (batch,).
+
+    A weighted sum of the distance from the nearest class in whitened features (Mahalanobis with a shared covariance,
+    Lee et al. 2018, arXiv:1807.03888) and the energy of the logits (Liu et al. 2020, arXiv:2010.03759).
+    """
+
+    def __init__(
+        self, whitening: Array, class_means: Array, *, distance_weight: float, energy_weight: float
+    ) -> None:
+        """`whitening` is (features, directions); `class_means` is (labels, directions), whitened."""
+        self._whitening = np.asarray(whitening, dtype=np.float32)
+        self._class_means = np.asarray(class_means, dtype=np.float32)
+        self._half_norms = 0.5 * (self._class_means**2).sum(axis=1)
+        self._distance_weight = distance_weight
+        self._energy_weight = energy_weight
+
+    @classmethod
+    def from_artifact(cls, fit: Calibration, artifact: Artifact) -> "NoveltyScore | None":
+        """The score that `fit` names, None where it names none."""
+        if fit.novelty_file is None:
+            return None
+        arrays = artifact.arrays(fit.novelty_file)
+        return cls(
+            arrays["whitening"],
+            arrays["class_means"],
+            distance_weight=fit.novelty_distance_weight,
+            energy_weight=fit.novelty_energy_weight,
+        )
+
+    def __call__(self, logits: Array, features: Array) -> Float64:
+        """The score of each row of logits (batch, labels) and features (batch, features)."""
+        white = features @ self._whitening  # (batch, directions)
+        nearest = (white @ self._class_means.T - self._half_norms).max(axis=1)
+        squared = np.einsum("bd,bd->b", white, white) - 2 * nearest
+        distance = np.sqrt(np.maximum(squared, 0))
+        energy = -_log_sum_exp(logits)
+        return np.asarray(self._distance_weight * distance + self._energy_weight * energy, dtype=np.float64)
+
+
+def softmax(logits: NDArray[Any]) -> Float64:
+    """Probabilities (batch, labels) of logits (batch, labels), in double precision."""
+    shifted = np.exp(np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def _log_sum_exp(logits: NDArray[Any]) -> Float64:
+    top = logits.max(axis=1)
+    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)), dtype=np.float64)
+
+
+def _as_heat(evidence: Array) -> NDArray[np.float32]:
+    """Evidence (height, width) of any range, enlarged to 28x28, its positive part scaled to [0, 1]."""
+    positive = np.maximum(evidence.astype(np.float32), 0)
+    enlarged = np.asarray(
+        Image.fromarray(positive).resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.float32
+    )
+    return enlarged / max(float(enlarged.max()), 1e-9)

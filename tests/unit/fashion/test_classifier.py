@@ -1,0 +1,104 @@
+"""Logits to answers: calibrated, with sets and novelty, each kind of input by its own fit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fashion.classifier import Classifier, NoveltyScore, softmax
+from fashion.manifest import Manifest
+from fashion.preparation import Prepared
+from tests.tiny_artifacts import CHANNELS, tiny_classifier
+
+
+def pictures(count: int, kind: str = "network_input") -> list[Prepared]:
+    random = np.random.default_rng(3)
+    images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    return [Prepared(network_input=image, kind=kind) for image in images]  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    return Classifier(tiny_classifier(tmp_path_factory.mktemp("classifier") / "artifact"))
+
+
+def test_probabilities_sum_to_one_and_the_label_is_the_most_probable(classifier: Classifier) -> None:
+    for made in classifier.classify(pictures(9)):
+        assert made.probabilities.sum() == pytest.approx(1)
+        assert made.class_index == made.probabilities.argmax()
+        assert made.probability == made.probabilities.max()
+
+
+def test_a_batch_of_one_equals_a_row_of_many(classifier: Classifier) -> None:
+    many = classifier.classify(pictures(5))
+    for picture, row in zip(pictures(5), many, strict=True):
+        (alone,) = classifier.classify([picture])
+        np.testing.assert_allclose(alone.probabilities, row.probabilities, rtol=1e-5)
+        assert alone.prediction_set == row.prediction_set
+        assert alone.novelty == row.novelty
+
+
+def test_the_fitted_temperature_is_applied(classifier: Classifier) -> None:
+    (made,) = classifier.classify(pictures(1))
+    logits, _ = classifier.outputs(pictures(1)[0].network_input[None])
+    np.testing.assert_allclose(made.probabilities, softmax(0.5 * logits)[0])
+
+
+def test_a_prediction_set_holds_all_labels_past_their_threshold_most_probable_first(
+    classifier: Classifier,
+) -> None:
+    for made in classifier.classify(pictures(9)):
+        inside = {index for index, probability in enumerate(made.probabilities) if probability >= 0.05}
+        assert set(made.prediction_set) == inside
+        assert list(made.prediction_set) == sorted(inside, key=lambda index: -made.probabilities[index])
+
+
+def test_a_prediction_set_is_never_empty(tmp_path: Path) -> None:
+    def unreachable(manifest: Manifest) -> Manifest:
+        fit = manifest.calibration["network_input"]
+        assert fit is not None
+        strict = fit.model_copy(update={"set_thresholds": (1.1,) * 10})
+        return manifest.model_copy(update={"calibration": {"network_input": strict}})
+
+    (made,) = Classifier(tiny_classifier(tmp_path / "strict", change=unreachable)).classify(pictures(1))
+    assert made.prediction_set == (made.class_index,)
+
+
+def test_a_kind_without_a_fit_says_so(classifier: Classifier) -> None:
+    known, unknown = classifier.classify([*pictures(1), *pictures(1, "photograph")])
+    assert (known.coverage, unknown.coverage) == (0.99, None)
+    assert (unknown.novelty, unknown.in_distribution) == (None, None)
+    assert unknown.prediction_set == (unknown.class_index,)
+    assert (known.prepared_as, unknown.prepared_as) == ("network_input", "photograph")
+
+
+def test_novelty_grows_with_the_distance_from_the_nearest_class() -> None:
+    means = np.array([[0.0, 0.0], [10.0, 0.0]])
+    score = NoveltyScore(np.eye(2), means, distance_weight=1, energy_weight=0)
+    features = np.array([[0, 0], [10, 1], [5, 0], [0, 30]], dtype=np.float32)
+    np.testing.assert_allclose(score(np.zeros((4, 2)), features), [0, 1, 5, 30], atol=1e-3)
+
+
+def test_novelty_grows_as_the_logits_lose_energy() -> None:
+    score = NoveltyScore(np.eye(1), np.zeros((1, 1)), distance_weight=0, energy_weight=1)
+    sure, unsure = score(np.array([[9.0, 0.0], [0.1, 0.0]]), np.zeros((2, 1), dtype=np.float32))
+    assert unsure > sure
+
+
+def test_novelty_is_the_share_of_calibration_pictures_that_look_less_unusual(classifier: Classifier) -> None:
+    far = np.full((1, CHANNELS), 1e6, dtype=np.float32)
+    logits = np.zeros((1, 10), dtype=np.float32)
+    (made,) = classifier.predictions(logits, far, ["network_input"])
+    assert made.novelty == 1
+    assert made.in_distribution is False
+
+
+def test_an_explanation_is_a_map_of_the_pictures_size_with_its_peak_at_one(classifier: Classifier) -> None:
+    predictions, maps = classifier.explain(pictures(4))
+    assert maps is not None
+    assert maps.shape == (4, 28, 28)
+    assert maps.min() >= 0
+    assert set(maps.max(axis=(1, 2)).round(5)) <= {0.0, 1.0}
+    assert [made.class_index for made in predictions] == [
+        made.class_index for made in classifier.classify(pictures(4))
+    ]
