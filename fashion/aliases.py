@@ -6,7 +6,6 @@ BentoML's own aliases are fixed when a Bento is built, so they cannot promote or
 """
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +76,7 @@ def promote(path: Path, name: str, version: str, alias: AliasName = "stable") ->
 
 
 def rollback(path: Path, name: str) -> Aliases:
-    """Point `stable` of model `name` back at what it pointed at before; AliasError where there is no before."""
+    """Point `stable` of model `name` back at where it was; AliasError where it was nowhere else."""
 
     def change(before: ModelAliases) -> ModelAliases:
         if not before.history:
@@ -99,7 +98,7 @@ def _change(path: Path, name: str, change: Callable[[ModelAliases], ModelAliases
         after = Aliases(models={**before.models, name: changed})
         draft = path.with_suffix(".new")
         draft.write_text(after.model_dump_json(indent=2) + "\n", "utf-8")
-        os.replace(draft, path)
+        draft.replace(path)
     return after
 
 

@@ -9,7 +9,6 @@ A folder that is opened has passed every check but the probe, which runs the gra
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -39,7 +38,7 @@ class Artifact:
 
     @cached_property
     def graphs(self) -> Mapping[str, Graph]:
-        """Every graph by name; GraphMismatch or DamagedArtifact where one is not what the manifest promises."""
+        """Every graph by name; GraphMismatch or DamagedArtifact where one is not as promised."""
         return {name: Graph(self.folder / spec.file, spec) for name, spec in self.manifest.graphs.items()}
 
     def arrays(self, file: str) -> dict[str, Array]:
@@ -47,7 +46,7 @@ class Artifact:
         return _read_arrays(self.folder / file)
 
     def check_probe(self) -> None:
-        """Run every graph on the probe's inputs; ProbeMismatch where an output is not what training computed."""
+        """Run every graph on the probe's inputs; ProbeMismatch where an output is not training's."""
         probe = self.manifest.probe
         arrays = self.arrays(probe.file)
         for name, graph in self.graphs.items():
@@ -61,8 +60,8 @@ class Artifact:
                     have, want, rtol=probe.relative_tolerance, atol=probe.absolute_tolerance
                 ):
                     raise ProbeMismatch(
-                        f"Graph {name} does not reproduce its probe: output {tensor.name} differs from what training "
-                        f"computed by up to {_difference(have, want)}. The engine or the graph has drifted; "
+                        f"Graph {name} does not reproduce its probe: output {tensor.name} differs from what "
+                        f"training computed by up to {_difference(have, want)}. The engine or the graph has drifted; "
                         "do not serve this artifact."
                     )
 
@@ -76,10 +75,10 @@ def write_artifact(
 ) -> Artifact:
     """Write an artifact to `folder`, whole or not at all, and open it with every check.
 
-    `manifest` comes without `files`, which is computed here. `files` holds the content (or a path to copy) of every
-    file but the manifest and the probe. `probe_inputs` and `probe_outputs` hold, by graph, the arrays in the order of
-    the graph's spec; outputs come from training's own engine. Raises ArtifactError where `folder` exists, or where
-    what was written does not pass the checks; then nothing is left behind.
+    `manifest` comes without `files`, which is computed here. `files` holds the content (or a path to copy) of
+    every file but the manifest and the probe. `probe_inputs` and `probe_outputs` hold, by graph, the arrays
+    in the order of the graph's spec; outputs come from training's own engine. Raises ArtifactError where
+    `folder` exists, or where what was written does not pass the checks; then nothing is left behind.
     """
     if folder.exists():
         raise ArtifactError(f"{folder} exists already: artifacts are immutable, choose another folder")
@@ -93,7 +92,7 @@ def write_artifact(
         (draft / MANIFEST_FILE).write_text(manifest.model_copy(update={"files": sums}).to_json(), "utf-8")
         draft.chmod(0o755)
         open_artifact(draft).check_probe()
-        os.rename(draft, folder)
+        draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -103,7 +102,8 @@ def write_artifact(
 def open_artifact(folder: Path) -> Artifact:
     """Open the artifact in `folder` after checking its version, its manifest, its files and its graphs.
 
-    Raises UnknownFormatVersion, DamagedArtifact or GraphMismatch, each with a sentence that names the file at fault.
+    Raises UnknownFormatVersion, DamagedArtifact or GraphMismatch, each with a sentence that names the file at
+    fault.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -136,7 +136,8 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
     for name, expected in manifest.files.items():
         if (found := _sha256(folder / name)) != expected:
             raise DamagedArtifact(
-                f"{name} was altered: its sha256 is {found}, and the manifest lists {expected}; copy the artifact again"
+                f"{name} was altered: its sha256 is {found}, and the manifest lists {expected}; "
+                "copy the artifact again"
             )
 
 

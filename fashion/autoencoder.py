@@ -1,8 +1,8 @@
 """An autoencoder's artifact as answers: latents, reconstructions with what they lose, and new samples.
 
-Variational models (a mean and a log variance for each picture) and plain ones share this class; what a plain model
-does not have is None. Likelihoods are in nats an image: the cross-entropy of a Bernoulli with continuous pixels on
-[0, 1], as in Kingma and Welling, arXiv:1312.6114, appendix C.
+Variational models (a mean and a log variance for each picture) and plain ones share this class; what a plain
+model does not have is None. Likelihoods are in nats an image: the cross-entropy of a Bernoulli with
+continuous pixels on [0, 1], as in Kingma and Welling, arXiv:1312.6114, appendix C.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Reconstruction:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """New pictures, the latents that they were decoded from, and their labels where the prior knows labels."""
+    """New pictures, the latents they were decoded from, and their labels where the prior knows labels."""
 
     latents: Float32  # (count, latent)
     images: Float32  # (count, 28, 28) in [0, 1]
@@ -84,13 +84,14 @@ class Autoencoder:
             raise InvalidValue("latents must be finite numbers that fit 32 bits", field="latents")
         parts = range(0, len(latents), _DECODER_BATCH)
         decoded = [self._decoder(latents[start : start + _DECODER_BATCH])[0] for start in parts]
-        return np.clip(np.concatenate(decoded), 0, 1)
+        images: Float32 = np.clip(np.concatenate(decoded), 0, 1)
+        return images
 
     def reconstruct(self, images: NDArray[np.uint8]) -> Reconstruction:
         """Encode network inputs (batch, 28, 28), decode their posterior means, and measure the loss."""
         latents = self.encode(images)
         decoded = self.decode(latents.mean)
-        pixels = images.astype(np.float32) / 255
+        pixels: Float32 = images.astype(np.float32) / np.float32(255)
         variational = latents.log_variance is not None
         return Reconstruction(
             images=decoded,
@@ -104,8 +105,8 @@ class Autoencoder:
     ) -> Samples:
         """Draw `count` new pictures from the prior; the same arguments give the same pictures.
 
-        `label` is a class index, None for labels drawn by their own frequencies. Raises InvalidValue where the model
-        has no prior to draw from, or none by label.
+        `label` is a class index, None for labels drawn by their own frequencies. Raises InvalidValue where
+        the model has no prior to draw from, or none by label.
         """
         if self._prior is None:
             raise InvalidValue(

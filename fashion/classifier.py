@@ -1,7 +1,7 @@
 """A classifier's artifact as answers: probabilities, a prediction set, novelty, and where the network looked.
 
-Logits become answers by what the manifest carries for each kind of input (see fashion.manifest.Calibration); a kind
-without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
+Logits become answers by what the manifest carries for each kind of input (see fashion.manifest.Calibration);
+a kind without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
 """
 
 from collections.abc import Sequence
@@ -66,8 +66,8 @@ class Classifier:
     def explain(self, pictures: Sequence[Prepared]) -> tuple[list[Prediction], NDArray[np.float32] | None]:
         """Classify, and say where the evidence for each predicted label lies.
 
-        The second value is the class activation map of each picture, (batch, 28, 28) in [0, 1], 1 where the evidence
-        is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network that has no such map.
+        The second value is the class activation map of each picture, (batch, 28, 28) in [0, 1], 1 where the
+        evidence is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network that has no such map.
         """
         images = np.stack([picture.network_input for picture in pictures])
         logits, features, feature_maps = self._graph(images)
@@ -142,8 +142,9 @@ class _Answers:
 class NoveltyScore:
     """How unlike the training data a picture looks to the network: higher is stranger, (batch,).
 
-    A weighted sum of the distance from the nearest class in whitened features (Mahalanobis with a shared covariance,
-    Lee et al. 2018, arXiv:1807.03888) and the energy of the logits (Liu et al. 2020, arXiv:2010.03759).
+    A weighted sum of the distance from the nearest class in whitened features (Mahalanobis with a shared
+    covariance, Lee et al. 2018, arXiv:1807.03888) and the energy of the logits (Liu et al. 2020,
+    arXiv:2010.03759).
     """
 
     def __init__(

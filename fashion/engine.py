@@ -1,7 +1,8 @@
 """An exported graph as a plain call on arrays: the one place that knows which inference engine runs.
 
-ONNX Runtime with one intra-op thread computes inline in the caller's thread. In a server whose workers already use
-every core, a thread pool of the engine's own only adds hand-overs (docs/decisions records the measurement).
+ONNX Runtime with one intra-op thread computes inline in the caller's thread. In a server whose workers
+already use every core, a thread pool of the engine's own only adds hand-overs (docs/decisions records the
+measurement).
 """
 
 from pathlib import Path
@@ -47,7 +48,8 @@ class Graph:
 
     def __call__(self, *arrays: Array, outputs: list[str] | None = None) -> list[Array]:
         """Run the graph on `arrays`, one for each input, batch axis first."""
-        return self._run(outputs or self._outputs, dict(zip(self._inputs, arrays, strict=True)))  # type: ignore[no-any-return]
+        made: list[Array] = self._run(outputs or self._outputs, dict(zip(self._inputs, arrays, strict=True)))
+        return made
 
 
 def _compare(file: str, role: str, found: list[Any], expected: tuple[TensorSpec, ...]) -> None:

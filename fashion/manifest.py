@@ -1,8 +1,8 @@
 """The manifest: the model card that a machine can read, and the contract between training and serving.
 
-Everything that serving needs to know about a model is a field here; nothing is guessed from file names. The format
-version is read before anything else, so that a manifest of another generation is refused with a sentence instead of
-a list of schema errors.
+Everything that serving needs to know about a model is a field here; nothing is guessed from file names. The
+format version is read before anything else, so that a manifest of another generation is refused with a
+sentence instead of a list of schema errors.
 """
 
 import json
@@ -63,11 +63,12 @@ class Recipe(_Strict):
 class Calibration(_Strict):
     """What turns a classifier's logits and features into an honest answer, for one kind of input.
 
-    Probabilities are softmax(logits * logit_scale + logit_bias) (temperature and vector scaling: Guo et al. 2017,
-    arXiv:1706.04599). A label is in the prediction set when its probability reaches its threshold (split conformal,
-    Sadinle et al. 2019). A score's novelty is its rank among `novelty_quantiles`, the evenly spaced quantiles of the
-    scores of in-distribution calibration pictures, ascending; `novelty_file` holds the arrays `whitening` and
-    `class_means` that the score is computed from (see fashion.classifier.NoveltyScore).
+    Probabilities are softmax(logits * logit_scale + logit_bias) (temperature and vector scaling: Guo et al.
+    2017, arXiv:1706.04599). A label is in the prediction set when its probability reaches its threshold
+    (split conformal, Sadinle et al. 2019). A score's novelty is its rank among `novelty_quantiles`, the
+    evenly spaced quantiles of the scores of in-distribution calibration pictures, ascending; `novelty_file`
+    holds the arrays `whitening` and `class_means` that the score is computed from (see
+    fashion.classifier.NoveltyScore).
     """
 
     source: str
@@ -165,8 +166,9 @@ class Manifest(_Strict):
             ) from error
         if version != FORMAT_VERSION:
             raise UnknownFormatVersion(
-                f"This artifact has format version {version!r}, and this release reads version {FORMAT_VERSION}: "
-                "train and publish the model again with this release, or serve it with the release that wrote it."
+                f"This artifact has format version {version!r}, and this release reads version "
+                f"{FORMAT_VERSION}: train and publish the model again with this release, "
+                "or serve it with the release that wrote it."
             )
         try:
             return cls.model_validate_json(text)

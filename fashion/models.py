@@ -10,6 +10,6 @@ Model = Classifier | Autoencoder
 
 
 def load_model(folder: Path) -> Model:
-    """Open the artifact in `folder` with every check but the probe; raises ArtifactError as open_artifact does."""
+    """Open the artifact in `folder` with every check but the probe; raises what open_artifact raises."""
     artifact = open_artifact(folder)
     return Classifier(artifact) if artifact.manifest.kind == "classifier" else Autoencoder(artifact)

@@ -1,7 +1,7 @@
-"""What `generate` draws latents from: a prior, sampled by label or by the labels' own frequencies, exactly by seed.
+"""What `generate` draws latents from: a prior, by label or by the labels' own frequencies, exactly by seed.
 
-A model's prior is part of its artifact. "gaussian_mixture" is a mixture of Gaussians with full covariance for each
-label; "standard_normal" knows no labels.
+A model's prior is part of its artifact. "gaussian_mixture" is a mixture of Gaussians with full covariance for
+each label; "standard_normal" knows no labels.
 """
 
 from dataclasses import dataclass
@@ -50,8 +50,11 @@ class StandardNormal:
 
 @dataclass(frozen=True)
 class GaussianMixture:
-    """A mixture for each label: weights (labels, components), means (labels, components, latent), and the Cholesky
-    factors of the covariances (labels, components, latent, latent); label_frequencies (labels,)."""
+    """A mixture for each label.
+
+    `weights` (labels, components), `means` (labels, components, latent), `factors`, the Cholesky factors of the
+    covariances (labels, components, latent, latent), and `label_frequencies` (labels,).
+    """
 
     weights: NDArray[np.float64]
     means: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Arrays to PNG bytes: single images, contact sheets, and class activation maps laid over the picture they explain."""
+"""Arrays to PNG bytes: single images, contact sheets, and class activation maps laid over their picture."""
 
 import io
 import math
@@ -15,7 +15,7 @@ _GAP_GREY: Final = 64  # apart from black and from white, so that a tile's edge 
 _ENLARGED: Final = 8  # an explanation's pixels are drawn this much larger, for people to see
 
 
-def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_uint8(images: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Images in [0, 1] as bytes, rounded to the nearest level."""
     return np.asarray(images * 255 + 0.5, dtype=np.uint8)
 
@@ -68,7 +68,7 @@ def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.u
 
 
 def _colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    thirds = np.clip(heat[:, :, None] * 3 - np.arange(3, dtype=np.float32), 0, 1)
+    thirds: NDArray[np.float32] = np.clip(heat[:, :, None] * 3 - np.arange(3, dtype=np.float32), 0, 1)
     return to_uint8(thirds)
 
 

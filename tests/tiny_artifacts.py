@@ -82,7 +82,7 @@ def tiny_autoencoder(
     variational: bool = True,
     change: Change = lambda same: same,
 ) -> Artifact:
-    """An autoencoder of two matrices with a mixture prior; `variational=False` leaves out the log variance."""
+    """An autoencoder of two matrices with a mixture prior; a plain one, without `variational`, has none."""
     random = np.random.default_rng(seed)
     graphs = {"encoder": _encoder_graph(random, variational), "decoder": _decoder_graph(random)}
     latents = [TensorSpec(name="mean", dtype="float32", shape=("batch", LATENT))]

@@ -1,4 +1,4 @@
-"""The artifact folder: written whole or not at all, and refused with a sentence for everything that is wrong."""
+"""The artifact folder: written whole or not at all, and refused with a sentence where it is wrong."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def test_an_artifact_of_the_other_kind_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_format_version_is_refused_with_what_to_do(artifact: Artifact) -> None:
     edit_manifest(artifact.folder, format_version=99)
-    with pytest.raises(UnknownFormatVersion, match="version 99.*train and publish the model again"):
+    with pytest.raises(UnknownFormatVersion, match=r"version 99.*train and publish the model again"):
         open_artifact(artifact.folder)
 
 
