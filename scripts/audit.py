@@ -19,7 +19,7 @@ def audit(lock: Path, timeout_seconds: float) -> list[dict[str, Any]]:
     options = ["--no-deps", "--disable-pip", "--progress-spinner=off", "--format=json", "--timeout=10"]
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), *options]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds, check=False)
         records: list[dict[str, Any]] = json.loads(run.stdout)["dependencies"]
     except (subprocess.TimeoutExpired, json.JSONDecodeError):
         return []
@@ -30,7 +30,7 @@ def verdict(records: list[dict[str, Any]]) -> tuple[int, str]:
     """The exit status, 1 for a known vulnerability, and what to tell about pip-audit's records."""
     audited = [record for record in records if "skip_reason" not in record]
     found = [
-        f"{record['name']} {record['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'none'}"
+        f"{record['name']} {record['version']}: {flaw['id']}, mended in {flaw['fix_versions'] or 'none'}"
         for record in audited
         for flaw in record["vulns"]
     ]
@@ -38,10 +38,8 @@ def verdict(records: list[dict[str, Any]]) -> tuple[int, str]:
         return 1, "\n".join(["Known vulnerabilities among the pinned versions:", *found])
     if not audited:
         return 0, "NOT AUDITED for known vulnerabilities: the advisory service did not answer."
-    return (
-        0,
-        f"No known vulnerability in {len(audited)} pinned packages ({len(records) - len(audited)} not listed).",
-    )
+    unlisted = len(records) - len(audited)
+    return 0, f"No known vulnerability in {len(audited)} pinned packages ({unlisted} not listed)."
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
-"""The exact version of everything: `write` makes locks/ anew, `check` tells whether they still fit pyproject.toml.
+"""The exact version of everything: `write` makes locks/ anew, `check` compares them with pyproject.toml.
 
-`locks/service.txt` pins what serving installs (a Bento is built from it), `locks/all.txt` what all extras install.
-Both are read off real installations into an empty environment, so they name what the requirements pull in, too.
+`locks/service.txt` pins what serving installs (a Bento is built from it), `locks/all.txt` what all extras
+install. Both are read off real installations into an empty environment, so they name what comes along, too.
 """
 
 import argparse
