@@ -61,7 +61,7 @@ class Artifact:
                 ):
                     raise ProbeMismatch(
                         f"Graph {name} does not reproduce its probe: output {tensor.name} differs from what "
-                        f"training computed by up to {_difference(have, want)}. The engine or the graph has drifted; "
+                        f"training computed by up to {_difference(have, want)}: the engine or the graph has drifted, "
                         "do not serve this artifact."
                     )
 

@@ -52,8 +52,8 @@ class StandardNormal:
 class GaussianMixture:
     """A mixture for each label.
 
-    `weights` (labels, components), `means` (labels, components, latent), `factors`, the Cholesky factors of the
-    covariances (labels, components, latent, latent), and `label_frequencies` (labels,).
+    `weights` (labels, components), `means` (labels, components, latent), `label_frequencies` (labels,), and
+    `factors`, the Cholesky factors of the covariances (labels, components, latent, latent).
     """
 
     weights: NDArray[np.float64]
