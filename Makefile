@@ -62,7 +62,8 @@ bento: $(SERVICE) ## build the Bento, with the models that `stable` names
 	$(BIN)/bentoml build
 
 image: $(SERVICE) ## build the container image, with docker or buildah
-	docker/build
+	$(BIN)/python -m service.releases
+	PYTHON=$(BIN)/python docker/build
 
 lock: $(CREATED) ## write locks/ anew from the newest versions that pyproject.toml allows
 	$(PIP_INSTALL) packaging

@@ -1,7 +1,7 @@
 """What every test stands on: where the data lies, a BentoML home of its own, and tiny real artifacts.
 
-No test reads or writes the user's model store. Datasets are found by the settings of `training.locations`, or in
-a folder `shared` beside the checkout; tests that need one skip where it is absent.
+No test touches the user's model store. Datasets are found by the settings of `training.locations`, or in a
+folder `shared` beside the checkout; tests that need one skip where it is absent.
 """
 
 import os
