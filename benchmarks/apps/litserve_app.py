@@ -1,0 +1,39 @@
+"""LitServe with its defaults and the workers asked for."""
+
+import os
+from typing import Any
+
+import litserve as ls
+from fastapi import Request
+
+from benchmarks.apps.answering import classify, load_classifier
+
+
+class FashionAPI(ls.LitAPI):
+    """One picture in, one answer out."""
+
+    def setup(self, device: str) -> None:
+        """Load the classifier once in each worker."""
+        del device
+        self.classifier = load_classifier()
+
+    async def decode_request(self, request: Request) -> bytes:
+        """The raw body is the picture."""
+        return await request.body()
+
+    def predict(self, body: bytes) -> dict[str, Any]:
+        """Decode, prepare, classify."""
+        return classify(self.classifier, body)
+
+    def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
+        """LitServe serialises plain data itself."""
+        return output
+
+
+if __name__ == "__main__":
+    server = ls.LitServer(
+        FashionAPI(api_path="/classify"), accelerator="cpu", workers_per_device=int(os.environ["WORKERS"])
+    )
+    server.run(
+        host="127.0.0.1", port=int(os.environ["PORT"]), generate_client_file=False, log_level="warning"
+    )
