@@ -136,6 +136,6 @@ def check_disjoint(first: Dataset, second: Dataset) -> None:
     if shared:
         raise DatasetError(
             f"Expected two sets of pictures with none in common, came {len(shared):,} equal pairs, the "
-            f"first of index {shared[0][0]} in the one and {shared[0][1]} in the other. Figures measured on such "
-            f"data mean nothing: use the release of 31 August 2017."
+            f"first of index {shared[0][0]} in the one and {shared[0][1]} in the other. Figures measured on "
+            f"such data mean nothing: use the release of 31 August 2017."
         )

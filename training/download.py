@@ -44,8 +44,7 @@ def download(
 ) -> None:
     """Make sure that every one of `files` lies in `folder`, whole; fetch those that do not.
 
-    addresses: tried in this order for each file; the file's name is appended. A part that one address
-    delivered
+    addresses: tried in this order for each file; the file's name is appended. A part that one address brought
         is completed by the next, since the MD5 judges the whole.
     console: where the progress is shown; standard error by default, so that output stays usable in a pipe.
 
