@@ -6,20 +6,21 @@ a kind without a fit of its own gets the plain softmax, no coverage and no novel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from fashion.artifact import Artifact
-from fashion.engine import Array
+from fashion.engine import Array, Graph
 from fashion.errors import WrongKind
 from fashion.labels import NUM_LABELS
 from fashion.manifest import Calibration
 from fashion.preparation import SIDE, InputKind, Prepared
 
 Float64 = NDArray[np.float64]
+Heat = NDArray[np.float32]  # (28, 28) in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,11 @@ class Prediction:
 
 
 class Classifier:
-    """A loaded classifier. Thread-safe; holds no state between calls."""
+    """A loaded classifier. Thread-safe; holds no state between calls.
+
+    An artifact may bring a second network for photographs, which looks at `view_side` pixels a side in colour
+    instead of the network input; None where one network answers for both kinds. Prepare pictures accordingly.
+    """
 
     def __init__(self, artifact: Artifact) -> None:
         """Raises WrongKind where the artifact is no classifier."""
@@ -49,49 +54,77 @@ class Classifier:
             raise WrongKind(
                 f"{artifact.manifest.name} is an {artifact.manifest.kind}; a classifier is needed here"
             )
+        graphs = artifact.graphs
         self.artifact: Final = artifact
-        self._graph = artifact.graphs["classifier"]
-        self._explainer = artifact.graphs.get("explainer")
+        self.view_side: int | None = None
+        network = _Network(graphs["classifier"], graphs.get("explainer"))
+        self._networks: dict[InputKind, _Network] = {"network_input": network, "photograph": network}
+        if own := graphs.get("photograph_classifier"):
+            self._networks["photograph"] = _Network(own, graphs.get("photograph_explainer"))
+            self.view_side = int(own.spec.inputs[0].shape[1])
         self._answers = {
-            kind: _Answers(fit, artifact) for kind, fit in artifact.manifest.calibration.items() if fit
+            kind: _Answers(artifact.manifest.calibration.get(kind), artifact) for kind in self._networks
         }
-        self._uncalibrated = _Answers(None, artifact)
 
     def classify(self, pictures: Sequence[Prepared]) -> list[Prediction]:
-        """Classify one or more prepared pictures, in one pass through the network."""
-        images = np.stack([picture.network_input for picture in pictures])  # (batch, 28, 28)
-        logits, features = self._graph(images, outputs=["logits", "features"])
-        return self.predictions(logits, features, [picture.kind for picture in pictures])
+        """Classify one or more prepared pictures, each kind in one pass through its network."""
+        return [made for made, _ in self._each(pictures, explain=False)]
 
-    def explain(self, pictures: Sequence[Prepared]) -> tuple[list[Prediction], NDArray[np.float32] | None]:
+    def explain(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
         """Classify, and say where the evidence for each predicted label lies.
 
-        The second value is the class activation map of each picture, (batch, 28, 28) in [0, 1], 1 where the
-        evidence is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network that has no such map.
+        Beside each prediction comes its class activation map over what the network looked at, (28, 28) in [0,
+        1] and 1 where the evidence is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network
+        without one.
         """
-        images = np.stack([picture.network_input for picture in pictures])
-        logits, features, feature_maps = self._graph(images)
-        predictions = self.predictions(logits, features, [picture.kind for picture in pictures])
-        if self._explainer is None:
-            return predictions, None
-        (maps,) = self._explainer(feature_maps)  # (batch, labels, height, width)
-        chosen = [maps[index, made.class_index] for index, made in enumerate(predictions)]
-        return predictions, np.stack([_as_heat(evidence) for evidence in chosen])
+        return self._each(pictures, explain=True)
 
-    def outputs(self, images: NDArray[np.uint8]) -> tuple[Array, Array]:
-        """Raw logits (batch, labels) and features (batch, features) of network inputs (batch, 28, 28)."""
-        logits, features = self._graph(images, outputs=["logits", "features"])
+    def outputs(self, pictures: Sequence[Prepared]) -> tuple[Array, Array]:
+        """Raw logits (batch, labels) and features (batch, features) of pictures of one kind."""
+        network = self._networks[pictures[0].kind]
+        logits, features = network.graph(self._input(pictures), outputs=["logits", "features"])
         return logits, features
 
-    def predictions(self, logits: Array, features: Array, kinds: Sequence[InputKind]) -> list[Prediction]:
-        """Answers from a network's outputs, row by row as each row's kind of input was calibrated."""
-        if len(set(kinds)) == 1:
-            return self._for(kinds[0]).answer(logits, features, kinds[0])
-        rows = zip(logits[:, None], features[:, None], kinds, strict=True)
-        return [self._for(kind).answer(logit, feature, kind)[0] for logit, feature, kind in rows]
+    def predictions(self, logits: Array, features: Array, kind: InputKind) -> list[Prediction]:
+        """Answers from a network's outputs, as pictures of `kind` were calibrated."""
+        return self._answers[kind].answer(logits, features, kind)
 
-    def _for(self, kind: InputKind) -> "_Answers":
-        return self._answers.get(kind, self._uncalibrated)
+    def _each(self, pictures: Sequence[Prepared], *, explain: bool) -> list[tuple[Prediction, Heat | None]]:
+        kinds = {picture.kind for picture in pictures}
+        if len(kinds) == 1:
+            return self._of_one_kind(pictures, explain)
+        answers: dict[int, tuple[Prediction, Heat | None]] = {}
+        for kind in kinds:
+            rows = [row for row, picture in enumerate(pictures) if picture.kind == kind]
+            made = self._of_one_kind([pictures[row] for row in rows], explain)
+            answers |= dict(zip(rows, made, strict=True))
+        return [answers[row] for row in range(len(pictures))]
+
+    def _of_one_kind(
+        self, pictures: Sequence[Prepared], explain: bool
+    ) -> list[tuple[Prediction, Heat | None]]:
+        kind = pictures[0].kind
+        network = self._networks[kind]
+        if not explain or network.explainer is None:
+            return [(made, None) for made in self.predictions(*self.outputs(pictures), kind)]
+        logits, features, feature_maps = network.graph(self._input(pictures))
+        predictions = self.predictions(logits, features, kind)
+        (maps,) = network.explainer(feature_maps)  # (batch, labels, height, width)
+        return [(made, _as_heat(maps[row, made.class_index])) for row, made in enumerate(predictions)]
+
+    def _input(self, pictures: Sequence[Prepared]) -> Array:
+        """What the network of these pictures' kind looks at: (batch, 28, 28) or (batch, side, side, 3)."""
+        if self.view_side is None or pictures[0].kind == "network_input":
+            return np.stack([picture.network_input for picture in pictures])
+        views = [picture.view for picture in pictures if picture.view is not None]
+        if len(views) < len(pictures):
+            raise ValueError(f"prepare photographs for this classifier with view_side={self.view_side}")
+        return np.stack(views)
+
+
+class _Network(NamedTuple):
+    graph: Graph
+    explainer: Graph | None
 
 
 class _Answers:
@@ -191,7 +224,7 @@ def _log_sum_exp(logits: NDArray[Any]) -> Float64:
     return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)), dtype=np.float64)
 
 
-def _as_heat(evidence: Array) -> NDArray[np.float32]:
+def _as_heat(evidence: Array) -> Heat:
     """Evidence (height, width) of any range, enlarged to 28x28, its positive part scaled to [0, 1]."""
     positive = np.maximum(evidence.astype(np.float32), 0)
     enlarged = np.asarray(

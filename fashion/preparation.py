@@ -23,14 +23,18 @@ PrepareMode: TypeAlias = Literal["auto", "photograph", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture as the networks take it: `network_input` (28, 28), and what it was taken for."""
+    """A picture as the networks take it: `network_input` (28, 28), and what it was taken for.
+
+    `view` (side, side, 3) is the whole photograph in colour, for networks that look at more than 28x28.
+    """
 
     network_input: UInt8
     kind: InputKind
+    view: UInt8 | None = None
 
 
-def prepare(picture: Picture, mode: PrepareMode = "auto") -> Prepared:
-    """Turn a picture into a network input.
+def prepare(picture: Picture, mode: PrepareMode = "auto", *, view_side: int | None = None) -> Prepared:
+    """Turn a picture into a network input, and a photograph into a view of `view_side` too if asked.
 
     `auto` lets a 28x28 picture of grey pixels through untouched and takes anything else for a photograph;
     `photograph` takes everything for one; `none` lets 28x28 through, colours as their luminance, and raises
@@ -47,7 +51,8 @@ def prepare(picture: Picture, mode: PrepareMode = "auto") -> Prepared:
                 "send one, or leave the preparation to us with prepare=auto"
             )
         return Prepared(grey(pixels), "network_input")
-    return Prepared(_prepare_photograph(pixels), "photograph")
+    view = letterbox(picture, view_side) if view_side else None
+    return Prepared(_prepare_photograph(pixels), "photograph", view)
 
 
 def prepare_as_seeds(picture: Picture) -> UInt8:

@@ -20,13 +20,22 @@ from fashion.manifest import Calibration, GraphSpec, Manifest, Prior, Recipe, Te
 
 CHANNELS = 3
 LATENT = 4
+VIEW_SIDE = 8
 Change = Callable[[Manifest], Manifest]
 
 
 def tiny_classifier(
-    folder: Path, *, name: str = "fashion-classifier", seed: int = 0, change: Change = lambda same: same
+    folder: Path,
+    *,
+    name: str = "fashion-classifier",
+    seed: int = 0,
+    photographs: bool = False,
+    change: Change = lambda same: same,
 ) -> Artifact:
-    """A classifier whose network pools 7x7 blocks; calibrated for network inputs, not for photographs."""
+    """A classifier whose network pools 7x7 blocks; calibrated for network inputs, not for photographs.
+
+    With `photographs` it brings a second network, which looks at a view of 8x8 pixels in colour.
+    """
     random = np.random.default_rng(seed)
     graphs = {"classifier": _classifier_graph(random), "explainer": _explainer_graph(random)}
     features = GraphSpec(
@@ -71,7 +80,14 @@ def tiny_classifier(
     whitening = np.eye(CHANNELS, dtype=np.float32)
     class_means = random.normal(size=(NUM_LABELS, CHANNELS)).astype(np.float32)
     extra = {"novelty.npz": _npz(folder, whitening=whitening, class_means=class_means)}
-    return _write(folder, change(manifest), graphs, extra, _pictures(random))
+    probe = _pictures(random)
+    if photographs:
+        graphs["photograph_classifier"] = _view_graph(random)
+        manifest = manifest.model_copy(
+            update={"graphs": {**manifest.graphs, "photograph_classifier": _VIEWS}}
+        )
+        probe["views"] = random.integers(0, 256, (2, VIEW_SIDE, VIEW_SIDE, 3), dtype=np.uint8)
+    return _write(folder, change(manifest), graphs, extra, probe)
 
 
 def tiny_autoencoder(
@@ -175,6 +191,30 @@ def _classifier_graph(random: np.random.Generator) -> bytes:
     }
     constants = {"kernel": kernel, "head": head, **_pixels_constants([-1, 1, 28, 28])}
     return _model(nodes, {"images": (TensorProto.UINT8, [None, 28, 28])}, outputs, constants)
+
+
+_VIEWS = GraphSpec(
+    file="photograph_classifier.onnx",
+    inputs=(TensorSpec(name="views", dtype="uint8", shape=("batch", VIEW_SIDE, VIEW_SIDE, 3)),),
+    outputs=(
+        TensorSpec(name="logits", dtype="float32", shape=("batch", NUM_LABELS)),
+        TensorSpec(name="features", dtype="float32", shape=("batch", CHANNELS)),
+    ),
+)
+
+
+def _view_graph(random: np.random.Generator) -> bytes:
+    nodes = [
+        helper.make_node("Cast", ["views"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "sides"], ["features"], keepdims=0),
+        helper.make_node("MatMul", ["features", "head"], ["logits"]),
+    ]
+    constants = {
+        "sides": np.array([1, 2], dtype=np.int64),
+        "head": random.normal(size=(CHANNELS, NUM_LABELS)).astype(np.float32) / 255,
+    }
+    inputs = {"views": (TensorProto.UINT8, [None, VIEW_SIDE, VIEW_SIDE, 3])}
+    return _model(nodes, inputs, {"logits": [None, NUM_LABELS], "features": [None, CHANNELS]}, constants)
 
 
 def _explainer_graph(random: np.random.Generator) -> bytes:

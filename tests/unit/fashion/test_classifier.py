@@ -8,7 +8,7 @@ import pytest
 from fashion.classifier import Classifier, NoveltyScore, softmax
 from fashion.manifest import Manifest
 from fashion.preparation import Prepared
-from tests.tiny_artifacts import CHANNELS, tiny_classifier
+from tests.tiny_artifacts import CHANNELS, VIEW_SIDE, tiny_classifier
 
 
 def pictures(count: int, kind: str = "network_input") -> list[Prepared]:
@@ -40,7 +40,7 @@ def test_a_batch_of_one_equals_a_row_of_many(classifier: Classifier) -> None:
 
 def test_the_fitted_temperature_is_applied(classifier: Classifier) -> None:
     (made,) = classifier.classify(pictures(1))
-    logits, _ = classifier.outputs(pictures(1)[0].network_input[None])
+    logits, _ = classifier.outputs(pictures(1))
     np.testing.assert_allclose(made.probabilities, softmax(0.5 * logits)[0])
 
 
@@ -88,17 +88,39 @@ def test_novelty_grows_as_the_logits_lose_energy() -> None:
 def test_novelty_is_the_share_of_calibration_pictures_that_look_less_unusual(classifier: Classifier) -> None:
     far = np.full((1, CHANNELS), 1e6, dtype=np.float32)
     logits = np.zeros((1, 10), dtype=np.float32)
-    (made,) = classifier.predictions(logits, far, ["network_input"])
+    (made,) = classifier.predictions(logits, far, "network_input")
     assert made.novelty == 1
     assert made.in_distribution is False
 
 
 def test_an_explanation_is_a_map_of_the_pictures_size_with_its_peak_at_one(classifier: Classifier) -> None:
-    predictions, maps = classifier.explain(pictures(4))
-    assert maps is not None
-    assert maps.shape == (4, 28, 28)
-    assert maps.min() >= 0
-    assert set(maps.max(axis=(1, 2)).round(5)) <= {0.0, 1.0}
-    assert [made.class_index for made in predictions] == [
-        made.class_index for made in classifier.classify(pictures(4))
-    ]
+    for made, heat in classifier.explain(pictures(4)):
+        assert heat is not None
+        assert heat.shape == (28, 28)
+        assert heat.min() >= 0
+        assert heat.max() == pytest.approx(1) or heat.max() == 0
+        assert made.class_index == made.probabilities.argmax()
+
+
+def test_explaining_does_not_change_the_answer(classifier: Classifier) -> None:
+    explained = [made.class_index for made, _ in classifier.explain(pictures(4))]
+    assert explained == [made.class_index for made in classifier.classify(pictures(4))]
+
+
+def test_a_network_for_photographs_answers_for_photographs_alone(tmp_path: Path) -> None:
+    both = Classifier(tiny_classifier(tmp_path / "both", photographs=True))
+    assert both.view_side == VIEW_SIDE
+    (picture,) = pictures(1)
+    view = np.random.default_rng(1).integers(0, 256, (VIEW_SIDE, VIEW_SIDE, 3), dtype=np.uint8)
+    photograph = Prepared(picture.network_input, "photograph", view)
+    mixed = both.classify([photograph, picture, photograph])
+    assert [made.prepared_as for made in mixed] == ["photograph", "network_input", "photograph"]
+    np.testing.assert_allclose(mixed[0].probabilities, mixed[2].probabilities)
+    assert not np.allclose(mixed[0].probabilities, mixed[1].probabilities)
+    np.testing.assert_allclose(mixed[1].probabilities, both.classify([picture])[0].probabilities, rtol=1e-5)
+
+
+def test_a_photograph_without_the_view_that_its_network_needs_is_refused(tmp_path: Path) -> None:
+    both = Classifier(tiny_classifier(tmp_path / "both", photographs=True))
+    with pytest.raises(ValueError, match=f"view_side={VIEW_SIDE}"):
+        both.classify(pictures(1, "photograph"))
