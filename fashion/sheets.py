@@ -12,7 +12,7 @@ from fashion.preparation import SIDE
 
 _GAP: Final = 2  # pixels between the tiles of a sheet
 _GAP_GREY: Final = 64  # apart from black and from white, so that a tile's edge shows on both
-_ENLARGED: Final = 8  # an explanation's pixels are drawn this much larger, for people to see
+_ENLARGED_SIDE: Final = 8 * SIDE  # explanations are drawn larger than networks see, for people
 
 
 def to_uint8(images: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
@@ -61,10 +61,14 @@ def heat_image(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def overlay(image: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A class activation map (28, 28) in [0, 1] laid over the network input (28, 28), enlarged."""
-    grey = np.repeat(image[:, :, None], 3, axis=2).astype(np.float32)
-    share = 0.6 * heat[:, :, None]
-    return _enlarge((grey * (1 - share) + _colours(heat) * share).astype(np.uint8))
+    """A class activation map (28, 28) in [0, 1] laid over what the network looked at, enlarged.
+
+    `image` is a network input (28, 28) or a square view in colour (side, side, 3).
+    """
+    colour = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+    under = _enlarge(colour).astype(np.float32)
+    share = 0.6 * _enlarge(to_uint8(heat)).astype(np.float32)[:, :, None] / 255
+    return np.asarray(under * (1 - share) + heat_image(heat) * share, dtype=np.uint8)
 
 
 def _colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -73,6 +77,5 @@ def _colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    size = (image.shape[1] * _ENLARGED, image.shape[0] * _ENLARGED)
-    enlarged: NDArray[Any] = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-    return enlarged.astype(np.uint8, copy=False)
+    enlarged = Image.fromarray(image).resize((_ENLARGED_SIDE, _ENLARGED_SIDE), Image.Resampling.BICUBIC)
+    return np.asarray(enlarged, dtype=np.uint8)

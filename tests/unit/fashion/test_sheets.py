@@ -54,3 +54,10 @@ def test_an_overlay_shows_the_picture_where_there_is_no_heat() -> None:
     image = np.full((28, 28), 90, dtype=np.uint8)
     laid = overlay(image, np.zeros((28, 28), dtype=np.float32))
     assert (laid == 90).all()
+
+
+def test_an_overlay_over_a_colour_view_is_as_large_as_over_a_network_input() -> None:
+    view = np.full((64, 64, 3), (10, 20, 30), dtype=np.uint8)
+    laid = overlay(view, np.zeros((28, 28), dtype=np.float32))
+    assert laid.shape == (224, 224, 3)
+    assert (laid == (10, 20, 30)).all()
