@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from training.augmentation import Augmentation, augment, plain
+from training.dataset import Dataset
 from training.systems import Batch
 
 EVALUATION_BATCH = 512
@@ -28,9 +28,9 @@ class Examples:
     """Int64 (count,)."""
 
     @classmethod
-    def of(cls, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer]) -> "Examples":
-        """Copy arrays (count, 28, 28) and (count,) into tensors."""
-        return cls(torch.tensor(np.asarray(images)), torch.tensor(np.asarray(labels), dtype=torch.int64))
+    def of(cls, dataset: Dataset) -> "Examples":
+        """Copy a dataset into tensors."""
+        return cls(torch.tensor(dataset.images), torch.tensor(dataset.labels))
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])

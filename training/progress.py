@@ -49,7 +49,8 @@ class ShowProgress(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print the epoch's line; its row was written after validation."""
         if isinstance(pl_module, Fitting):
-            self.console.print(epoch_line(pl_module.history[-1], trainer.max_epochs or 0), highlight=False, soft_wrap=True)
+            line = epoch_line(pl_module.history[-1], trainer.max_epochs or 0)
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the bar away."""
@@ -63,10 +64,8 @@ class ShowProgress(Callback):
 def epoch_line(row: EpochRow, num_epochs: int) -> str:
     """One epoch in a line: every term, training beside validation."""
     names = [name.removeprefix("validation/") for name in row if name.startswith("validation/")]
-    terms = "  ".join(
-        f"{name} {_pair(row.get(f'train/{name}'), row[f'validation/{name}'])}" for name in names
-    )
-    return fX
+    terms = ", ".join(f"{name} {_pair(row.get(f'train/{name}'), row[f'validation/{name}'])}" for name in names)
+    return f"epoch {row['epoch']:.0f}/{num_epochs}, {row['seconds']:.0f} s, train | validation: {terms}"
 
 
 def _pair(train: float | None, validation: float) -> str:

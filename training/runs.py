@@ -18,6 +18,7 @@ import torch
 
 from fashion.errors import InvalidValue
 from training.batches import derived_seed
+from training.dataset import CHECKSUMS
 from training.recipes import find_recipe
 from training.recipes.overrides import settings_of, with_settings
 from training.recipes.recipe import Recipe
@@ -36,11 +37,13 @@ class RunSettings:
     precision: str
     data: dict[str, str] = field(default_factory=dict)
     """MD5 of every dataset file."""
+    limit: int | None = None
+    """How many training pictures were used, if not all."""
 
     @classmethod
-    def of(cls, recipe: Recipe, seed: int, precision: str, data: dict[str, str]) -> "RunSettings":
+    def of(cls, recipe: Recipe, *, seed: int, precision: str, limit: int | None = None) -> "RunSettings":
         """The settings of a run about to start."""
-        return cls(recipe.name, settings_of(recipe), seed, precision, data)
+        return cls(recipe.name, settings_of(recipe), seed, precision, dict(CHECKSUMS), limit)
 
     def build_recipe(self) -> Recipe:
         """The recipe with the settings of this run; raises InvalidValue where this release does not know them."""

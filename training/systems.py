@@ -57,6 +57,8 @@ class System(nn.Module, ABC):
     kind: ClassVar[Literal["classifier", "autoencoder"]]
     monitor: ClassVar[str]
     latent_size: int | None = None
+    variational: bool = False
+    """Whether pictures are encoded to a mean and a log variance."""
     network: nn.Module
 
     @abstractmethod

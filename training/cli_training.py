@@ -1,0 +1,88 @@
+"""`recipes` and `train`.
+
+torch and Lightning take seconds to import, so commands import what they run when they run: help and misspelt options
+answer at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fashion.errors import InvalidValue
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the four Fashion-MNIST files. [default: FASHION_MNIST_DIR, or download]"),
+]
+
+
+class Stopped(Exception):
+    """The user stopped a command; the message says how to continue."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command("recipes")(recipes)
+    app.command("train")(train)
+
+
+def recipes(
+    settings: Annotated[bool, typer.Option("--settings", help="Show every setting with its default.")] = False,
+) -> None:
+    """List the recipes, where they come from, and their settings."""
+    from training.recipes import RECIPES
+    from training.recipes.overrides import flat_settings
+
+    table = Table("recipe", "what it trains", "source", *(["settings"] if settings else []))
+    for name, build in RECIPES.items():
+        recipe = build()
+        shown = "\n".join(f"{setting}={value}" for setting, value in flat_settings(recipe).items())
+        table.add_row(name, recipe.summary, recipe.source, *([shown] if settings else []))
+    Console().print(table)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="The recipe's name; `recipes` lists them.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Override a setting of the recipe. May be repeated."),
+    ] = None,
+    data: DataOption = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/RECIPE-TIME]")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same model.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Train on this many pictures only, to try things.")] = None,
+) -> None:
+    """Train a recipe and leave a run folder with checkpoints, figures and a complete artifact."""
+    from training.dataset import load_training
+    from training.fitting import Interrupted
+    from training.machine import Machine
+    from training.recipes import find_recipe
+    from training.recipes.overrides import with_overrides
+    from training.splits import split
+    from training.training_run import TrainRequest
+    from training.training_run import train as run_training
+
+    if resume and out is None:
+        raise InvalidValue("--resume needs --out with the folder of the run to continue.", field="--resume")
+    chosen = with_overrides(find_recipe(recipe), overrides or [])
+    machine = Machine.choose(device, precision, threads)
+    request = TrainRequest(chosen, machine, seed=seed, out=out, resume=resume, limit=limit)
+    console = Console()
+    try:
+        run_training(request, split(load_training(data)), console)
+    except Interrupted as interrupted:
+        raise Stopped(_how_to_continue(interrupted.epochs_done, out)) from interrupted
+
+
+def _how_to_continue(epochs_done: int, out: Path | None) -> str:
+    if not epochs_done:
+        return "Stopped before the first epoch ended: there is nothing to continue, start again."
+    where = out or "RUN_FOLDER"
+    return f"Stopped after {epochs_done} whole epochs. Continue with the same command and --out {where} --resume."

@@ -1,0 +1,140 @@
+"""One `train` command from start to artifact: data, fit, the summary of both splits, export and calibration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from training.batches import Examples
+from training.finishing import finish
+from training.fitting import FitResult, fit
+from training.machine import Machine
+from training.networks.classifiers import num_parameters
+from training.progress import ShowProgress
+from training.recipes.recipe import Recipe
+from training.runs import RunFolder, RunSettings, new_run_path, write_json
+from training.splits import Split
+from training.systems import System
+
+# Pictures of the training split that the summary evaluates: a standard error of 0.3 point is enough to name a gap.
+_SUMMARY_PICTURES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What to train, and where to leave it."""
+
+    recipe: Recipe
+    machine: Machine
+    seed: int = 0
+    out: Path | None = None
+    resume: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of the kept weights, both splits evaluated after training and without augmentation."""
+
+    train: dict[str, float]
+    validation: dict[str, float]
+
+    @property
+    def generalisation_gap(self) -> dict[str, float]:
+        """Validation less training, for every term."""
+        return {name: self.validation[name] - self.train[name] for name in self.train}
+
+
+def train(request: TrainRequest, split: Split, console: Console) -> RunFolder:
+    """Train as asked and leave a run folder with a complete artifact.
+
+    Raises InvalidValue where the folder does not fit the request, before anything is written, and Interrupted on
+    Ctrl-C.
+    """
+    recipe, machine = request.recipe, request.machine
+    settings = RunSettings.of(
+        recipe, seed=request.seed, precision=machine.precision, limit=request.limit
+    )
+    path = request.out or new_run_path(recipe.name)
+    folder = (RunFolder.resume if request.resume else RunFolder.start)(path, settings)
+    training = Examples.of(split.train).head(request.limit or len(split.train))
+    validation = Examples.of(split.validation)
+    _announce(request, folder, len(training), len(validation), console)
+    result = fit(
+        recipe,
+        training,
+        validation,
+        folder,
+        seed=request.seed,
+        machine=machine,
+        resume=request.resume,
+        callbacks=[ShowProgress(console)],
+    )
+    system = folder.load_system()
+    summary = summarise(system, training.head(_SUMMARY_PICTURES), validation, machine)
+    write_json(folder.summary_file, _summary_record(request, result, summary))
+    _show_summary(result, summary, console)
+    finish(folder, summary.validation, split, console)
+    return folder
+
+
+def summarise(system: System, training: Examples, validation: Examples, machine: Machine) -> Summary:
+    """Evaluate both splits in the same way."""
+    return Summary(_terms(system, training, machine), _terms(system, validation, machine))
+
+
+def _terms(system: System, examples: Examples, machine: Machine) -> dict[str, float]:
+    """Every validation term as a mean over the pictures, in the run's precision."""
+    device = torch.device(machine.device)
+    system = system.to(device).eval()
+    sums: dict[str, float] = {}
+    autocast = torch.autocast(machine.device, torch.bfloat16, enabled=machine.precision == "bf16")
+    with torch.no_grad(), autocast, torch.random.fork_rng():
+        torch.manual_seed(0)
+        for batch in examples.to(device).in_order():
+            for name, value in system.validation_terms(batch).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
+    system.cpu()
+    return {name: total / len(examples) for name, total in sums.items()}
+
+
+def _announce(
+    request: TrainRequest, folder: RunFolder, num_training: int, num_validation: int, console: Console
+) -> None:
+    machine = request.machine
+    network = num_parameters(request.recipe.system.build())
+    console.print(f"[bold]{request.recipe.name}[/]: {request.recipe.summary}", highlight=False)
+    console.print(
+        f"{network:,} parameters, {num_training:,} pictures to train and {num_validation:,} to validate, seed "
+        f"{request.seed}, {machine.device} in {machine.precision}, {torch.get_num_threads()} threads",
+        highlight=False,
+    )
+    console.print(f"run folder: {folder.path}", highlight=False, soft_wrap=True)
+    console.print(f"watch it:   tensorboard --logdir {folder.tensorboard}", highlight=False, soft_wrap=True)
+
+
+def _summary_record(request: TrainRequest, result: FitResult, summary: Summary) -> dict[str, Any]:
+    return {
+        "recipe": request.recipe.name,
+        "seed": request.seed,
+        "epochs": len(result.history),
+        "best_epoch": result.best_epoch,
+        "seconds": round(result.seconds, 1),
+        "device": request.machine.device,
+        "precision": request.machine.precision,
+        "train": summary.train,
+        "validation": summary.validation,
+        "generalisation_gap": summary.generalisation_gap,
+    }
+
+
+def _show_summary(result: FitResult, summary: Summary, console: Console) -> None:
+    table = Table(title=f"best epoch {result.best_epoch} of {len(result.history)}, after {result.seconds:.1f} s")
+    for column in ("term", "train", "validation", "generalisation gap"):
+        table.add_column(column, justify="left" if column == "term" else "right")
+    for name, gap in summary.generalisation_gap.items():
+        table.add_row(name, f"{summary.train[name]:.4f}", f"{summary.validation[name]:.4f}", f"{gap:+.4f}")
+    console.print(table)
