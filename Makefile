@@ -18,6 +18,7 @@ BIN := $(VENV)/bin
 CREATED := $(VENV)/.created
 SERVICE := $(VENV)/.service-installed
 ALL := $(VENV)/.all-installed
+BENCH := $(VENV)/.bench-installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHECKED := fashion service training tests scripts $(wildcard benchmarks)
 
@@ -54,7 +55,7 @@ train: $(ALL) ## train the default classifier and VAE
 report: $(ALL) ## measure the released models on the test split
 	$(BIN)/python -m training report
 
-bench: $(ALL) ## measure the service beside its peers
+bench: $(BENCH) ## measure the service beside its peers
 	$(BIN)/python -m benchmarks
 
 bento: $(SERVICE) ## build the Bento, with the models that `stable` names
@@ -88,3 +89,7 @@ $(ALL): pyproject.toml locks/all.txt | $(CREATED)
 	$(PIP_INSTALL) --constraint locks/all.txt --no-deps --retries 1 --index-url $(TORCH_INDEX_URL) torch
 	$(PIP_INSTALL) --constraint locks/all.txt --editable '.[service,training,dev]'
 	@touch $(SERVICE) $@
+
+$(BENCH): $(ALL)
+	$(PIP_INSTALL) --constraint locks/all.txt --editable '.[service,training,dev,bench]'
+	@touch $@

@@ -17,7 +17,7 @@ def test_every_link_leads_to_a_file(document):
     assert broken == []
 
 
-@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "docs/decisions/onnx-artifacts.md"])
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "docs/decisions/0004-onnx-artifacts.md"])
 def test_every_file_that_is_named_exists(document):
     named = NAMED_FILE.findall((ROOT / document).read_text())
     assert named
