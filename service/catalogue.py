@@ -1,0 +1,196 @@
+"""The models that this worker serves: loaded and probed, found by alias, name or version, and swapped between requests.
+
+A request keeps the model that it was given until it is answered; an alias that moves gives the next request another.
+A version that cannot be loaded, or does not pass its probe, never replaces one that answers.
+"""
+
+import asyncio
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeVar
+
+from fashion.aliases import Aliases, AliasName
+from fashion.autoencoder import Autoencoder
+from fashion.classifier import Classifier
+from fashion.errors import AliasError, ArtifactError, FashionError, UnknownModel, WrongKind
+from fashion.manifest import Manifest
+from fashion.models import Model, load_model
+from service import metrics
+from service.refusals import echo, not_ready
+from service.store import AUTOENCODER, CLASSIFIER, SERVED, AliasSource, model_folder
+
+logger = logging.getLogger(__name__)
+
+AnyModel = TypeVar("AnyModel", Classifier, Autoencoder)
+
+ALIASES: Final[tuple[AliasName, ...]] = ("stable", "candidate")
+_TAG: Final = re.compile(r"([a-z0-9][a-z0-9_.-]{0,62})(?::([a-z0-9][a-z0-9_.-]{0,62}))?")
+
+
+@dataclass(frozen=True)
+class Served:
+    """One loaded version."""
+
+    name: str
+    version: str
+    model: Model
+
+    @cached_property
+    def tag(self) -> str:
+        """`name:version`, as answers and the store have it."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the artifact says of itself."""
+        return self.model.artifact.manifest
+
+    @property
+    def sha256(self) -> str:
+        """The manifest's own checksum, and through it every file's."""
+        return self.model.artifact.sha256
+
+
+Aliased = Mapping[tuple[str, AliasName], Served]
+
+
+class Catalogue:
+    """Every loaded version, by tag and by alias. Changed from the event loop's thread alone."""
+
+    def __init__(self, source: AliasSource, *, max_versions_loaded: int) -> None:
+        self._source = source
+        self._stamp: object = ()
+        self._aliases = Aliases()
+        self._aliased: Aliased = {}
+        self._by_tag: OrderedDict[str, Served] = OrderedDict()  # versions that no alias names, latest used last
+        self._max_by_tag = max_versions_loaded
+        self._loading = asyncio.Lock()
+        self._complaint = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether every model that a route needs is loaded and has passed its probe."""
+        return all((name, "stable") in self._aliased for name in SERVED)
+
+    @property
+    def served(self) -> list[tuple[Served, tuple[AliasName, ...]]]:
+        """Every loaded version with the aliases that name it."""
+        found = {served.tag: served for served in (*self._aliased.values(), *self._by_tag.values())}
+        return [
+            (served, tuple(alias for (_, alias), named in self._aliased.items() if named is served))
+            for served in found.values()
+        ]
+
+    async def classifier(self, wanted: str) -> tuple[str, Classifier]:
+        """The tag and the model that `wanted` (an alias, a name, a name:version) means to a route that classifies."""
+        return _of_kind(Classifier, await self._find(wanted, CLASSIFIER))
+
+    async def autoencoder(self, wanted: str) -> tuple[str, Autoencoder]:
+        """The tag and the model that `wanted` means to a route that encodes or decodes."""
+        return _of_kind(Autoencoder, await self._find(wanted, AUTOENCODER))
+
+    async def _find(self, wanted: str, default_name: str) -> Served:
+        if wanted in ALIASES:
+            served = self._aliased.get((default_name, wanted))
+            if served:
+                return served
+            if wanted == "stable":
+                raise not_ready(f"No version of {default_name} is loaded yet: see GET /readyz and the log")
+            raise UnknownModel(f"{default_name} has no {wanted} now; GET /models tells what is served")
+        return await self._find_tag(wanted)
+
+    async def _find_tag(self, wanted: str) -> Served:
+        match = _TAG.fullmatch(wanted)
+        name, version = match.groups() if match else ("", None)
+        version = version or self._aliases.version(name, "stable")
+        if not version:
+            raise UnknownModel(f"There is no model {echo(wanted)}: give stable, candidate, a name or name:version")
+        tag = f"{name}:{version}"
+        for served in self._aliased.values():
+            if served.tag == tag:
+                return served
+        return await self._load_by_tag(name, version)
+
+    async def _load_by_tag(self, name: str, version: str) -> Served:
+        tag = f"{name}:{version}"
+        async with self._loading:
+            if tag not in self._by_tag:
+                try:
+                    self._by_tag[tag] = await asyncio.to_thread(_load, name, version)
+                except ArtifactError as error:
+                    logger.warning("%s cannot be served: %s", tag, error)
+                    raise not_ready(f"{tag} cannot be served, because its artifact is damaged") from None
+            self._by_tag.move_to_end(tag)
+            served = self._by_tag[tag]
+            if len(self._by_tag) > self._max_by_tag:
+                self._by_tag.popitem(last=False)
+        return served
+
+    def load(self) -> None:
+        """Load what the aliases name."""
+        self._stamp = self._source.stamp()
+        self._take(*self._read(self._aliased))
+
+    async def watch(self, poll_seconds: float) -> None:
+        """Follow the aliases until cancelled; while not ready, try again even if they stay."""
+        while True:
+            await asyncio.sleep(poll_seconds)
+            stamp = self._source.stamp()
+            if stamp != self._stamp or not self.ready:
+                self._stamp = stamp
+                self._take(*await asyncio.to_thread(self._read, self._aliased))
+
+    def _read(self, before: Aliased) -> tuple[Aliases, Aliased, str]:
+        """What the aliases name now, loaded, and what is wrong with it; whatever is wrong stays as it was before."""
+        try:
+            aliases = self._source.read()
+        except AliasError as error:
+            return self._aliases, before, str(error)
+        after: dict[tuple[str, AliasName], Served] = {}
+        wrong: list[str] = []
+        for name in SERVED:
+            for alias in ALIASES:
+                version = aliases.version(name, alias)
+                try:
+                    served = version and self._loaded(before, name, version)
+                except FashionError as error:
+                    wrong.append(f"{alias} of {name} stays as it was: {error}")
+                    served = before.get((name, alias))
+                if served:
+                    after[name, alias] = served
+                elif alias == "stable":
+                    wrong.append(f"stable of {name} names no version: publish one and promote it")
+        return aliases, after, "; ".join(wrong)
+
+    def _loaded(self, before: Aliased, name: str, version: str) -> Served:
+        tag = f"{name}:{version}"
+        known = (served for served in before.values() if served.tag == tag)
+        return next(known, None) or self._by_tag.get(tag) or _load(name, version)
+
+    def _take(self, aliases: Aliases, aliased: Aliased, complaint: str) -> None:
+        for (name, alias), served in aliased.items():
+            if self._aliased.get((name, alias)) is not served:
+                logger.info("%s is now %s of %s", served.tag, alias, name)
+        if complaint and complaint != self._complaint:
+            logger.error(complaint)
+        self._aliases, self._aliased, self._complaint = aliases, aliased, complaint
+        metrics.serving(
+            (served.name, served.version, alias, served.sha256) for (_, alias), served in aliased.items()
+        )
+
+
+def _load(name: str, version: str) -> Served:
+    """Load a version from the store and run its probe; UnknownModel or ArtifactError where it cannot be served."""
+    model = load_model(model_folder(f"{name}:{version}"))
+    model.artifact.check_probe()
+    return Served(name, version, model)
+
+
+def _of_kind(kind: type[AnyModel], served: Served) -> tuple[str, AnyModel]:
+    if not isinstance(served.model, kind):
+        raise WrongKind(f"{served.tag} is a model of kind {served.manifest.kind}, which this route cannot use")
+    return served.tag, served.model

@@ -1,0 +1,96 @@
+"""One request on its way through the service: what the guard, the endpoint and the metrics know of it in common."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Final
+
+from service.admission import Held
+from service.refusals import Refusal, answer_timeout, invalid_request
+from service.routes import OTHER, Route
+
+SCOPE_KEY: Final = "fashion.exchange"
+CLIENT_CLOSED_REQUEST: Final = 499  # the status, in the metrics, of a client that left early (nginx's number)
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+Scope = Any  # ASGI's own dictionaries: uvicorn's, Starlette's and BentoML's types for them disagree
+Receive = Any
+Send = Any
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The state of one request; `stages` holds the seconds that each stage of it took."""
+
+    request_id: bytes
+    headers: Mapping[bytes, bytes]
+    route: Route | None = None
+    wants_png: bool = False
+    held: Held | None = None
+    refusal: Refusal | None = None
+    abandoned: bool = False  # by a client that left
+    status: int = CLIENT_CLOSED_REQUEST
+    stages: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=perf_counter)
+    marked: float = 0.0
+    answer_by: float = float("inf")
+    answer_timeout_seconds: float = float("inf")
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Exchange":
+        """Begin with what the request's headers tell."""
+        headers = dict(scope["headers"])
+        request_id = headers.get(b"x-request-id", b"")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(16).encode()
+        return cls(request_id, headers)
+
+    @property
+    def route_label(self) -> str:
+        """The route as the metrics name it: never what a client made up."""
+        return self.route.path if self.route else OTHER
+
+    @property
+    def content_length(self) -> int | None:
+        """The body's announced size in bytes, None where it comes in chunks."""
+        if b"transfer-encoding" in self.headers:
+            return None
+        text = self.headers.get(b"content-length", b"0")
+        if not text.isdigit() or len(text) > 18:
+            raise invalid_request("Content-Length must be a number of bytes")
+        return int(text)
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type header with its parameters, empty where there is none."""
+        return self.headers.get(b"content-type", b"").decode("latin-1").strip()
+
+    def mark(self, stage: str, since: float) -> float:
+        """Add the time from `since` until now to `stage`, and return now."""
+        now = perf_counter()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - since
+        self.marked = now
+        return now
+
+    def received(self, answer_timeout_seconds: float) -> None:
+        """Note that the body is here: the time to answer runs from now."""
+        now = self.mark("receive", self.started)
+        self.answer_timeout_seconds = answer_timeout_seconds
+        self.answer_by = now + answer_timeout_seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the answer may still take."""
+        return max(self.answer_by - perf_counter(), 0.0)
+
+    def check_time(self) -> None:
+        """Raise the refusal of an answer that is too late. Long work calls it between its steps."""
+        if perf_counter() > self.answer_by:
+            raise answer_timeout(self.answer_timeout_seconds)
+
+    def give_up(self) -> None:
+        """Let long work on this request stop at its next step: nobody waits for it any more."""
+        self.answer_by = 0.0

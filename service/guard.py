@@ -1,0 +1,125 @@
+"""The outermost layer: every request passes here first and every answer last, BentoML's own included.
+
+It settles what can be settled without the body (route, method, size, media type, what the client accepts, room in the
+queue), turns whatever goes wrong further in into the one error body, gives every answer its X-Request-ID, and tells
+the metrics about it.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from service import metrics
+from service.accept import wants_png
+from service.admission import Admission
+from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
+from service.receiving import body_too_large
+from service.refusals import Refusal, internal, not_ready, refusal_of
+from service.routes import Route, find_route
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ASGIApp = Any
+
+
+class Guard:
+    """An ASGI application around BentoML's."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._admission = Admission(settings.max_requests_held, settings.max_bytes_held)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever else a server announces (its lifespan) goes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange.of(scope)
+        outlet = _Outlet(exchange, send)
+        with metrics.in_progress():
+            try:
+                await self._answer(exchange, scope, receive, outlet)
+            except Exception as error:
+                await outlet.refuse(refusal_of(error))
+            finally:
+                metrics.answered(exchange, scope["method"])
+
+    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "_Outlet") -> None:
+        route = exchange.route = find_route(scope["path"])
+        route.check_method(scope["method"])
+        scope[SCOPE_KEY] = exchange
+        if not route.computes:
+            await self._app(scope, receive, outlet)
+        else:
+            self._check_headers(exchange, route)
+            with self._admission.request() as exchange.held:
+                await self._app(scope, receive, outlet)
+        if exchange.refusal:
+            raise exchange.refusal
+
+    def _check_headers(self, exchange: Exchange, route: Route) -> None:
+        length = exchange.content_length
+        if length is not None and length > self._settings.max_body_bytes:
+            raise body_too_large(self._settings.max_body_bytes)
+        route.check_media_type(exchange.content_type.partition(";")[0].rstrip().lower(), has_body=length != 0)
+        if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
+            raise Refusal(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must not be compressed: send it without Content-Encoding",
+            )
+        exchange.wants_png = wants_png(exchange.headers.get(b"accept", b"").decode("latin-1"), route)
+
+
+class _Outlet:
+    """The way out: adds the request id, and holds back what is not the service's own answer."""
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self._exchange = exchange
+        self._send = send
+        self._started = False
+
+    async def __call__(self, message: Any) -> None:
+        """Send one of the inner application's messages, unless a refusal takes their place."""
+        exchange = self._exchange
+        if exchange.abandoned:
+            return
+        if message["type"] == "http.response.start":
+            if message["status"] >= HTTPStatus.BAD_REQUEST and not exchange.refusal:
+                exchange.refusal = _foreign_refusal(message["status"])
+            if not exchange.refusal:
+                exchange.status = message["status"]
+                message["headers"].append((b"x-request-id", exchange.request_id))
+                self._started = True
+        if not exchange.refusal:
+            await self._send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send the error body; where an answer has begun already, all that is left is to break it off."""
+        if self._started:
+            raise refusal
+        exchange = self._exchange
+        exchange.status = refusal.status
+        exchange.refusal = refusal
+        body = refusal.body()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", exchange.request_id),
+            *((name.lower().encode(), value.encode()) for name, value in refusal.headers.items()),
+        ]
+        await self._send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _foreign_refusal(status: int) -> Refusal:
+    """What stands for an error answer of BentoML's own, whose bodies have another form."""
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return not_ready("The models are not loaded, or did not pass their probes: see the log")
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        phrase = HTTPStatus(status).phrase
+        return Refusal(HTTPStatus(status), "not_found" if status == HTTPStatus.NOT_FOUND else "invalid_request", phrase)
+    logger.error("BentoML answered %d", status)
+    return internal()

@@ -1,0 +1,125 @@
+"""A request's body as pictures and options, whichever of the three ways it was sent in.
+
+Nothing in it is ever fetched as a URL or read as a path: a picture is bytes, or it is an error.
+"""
+
+import binascii
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic
+
+from service.exchange import Exchange, Receive
+from service.json_body import parse_json
+from service.multipart import boundary_of, parse_multipart
+from service.options import AnyOptions, merge, query_options, validate
+from service.receiving import receive_body
+from service.refusals import echo, invalid_request, too_large
+from service.routes import JSON, MULTIPART
+from service.settings import Settings
+
+_MAX_OPTION_PARTS: Final = 50
+_WHITE_SPACE: Final = b" \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[AnyOptions]):
+    """What a request asks for: its pictures' bytes, in order, and its options, validated."""
+
+    pictures: list[bytes]
+    options: AnyOptions
+
+
+@dataclass(slots=True)
+class Contents:
+    """What a body holds, before the options are validated."""
+
+    pictures: list[bytes] = field(default_factory=list)
+    typed: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+async def read_request(
+    exchange: Exchange, query: bytes, receive: Receive, options: type[AnyOptions], settings: Settings
+) -> Asked[AnyOptions]:
+    """Receive the body, take it apart and validate it; refused at the first thing that is wrong."""
+    body = await receive_body(
+        receive,
+        exchange.held,
+        max_bytes=settings.max_body_bytes,
+        timeout_seconds=settings.receive_timeout_seconds,
+    )
+    exchange.received(settings.answer_timeout_seconds)
+    takes_pictures = exchange.route.takes_pictures
+    contents = take_apart(body, exchange.content_type, takes_pictures, settings.max_pictures)
+    texts = merge(query_options(query).items(), contents.texts)
+    validated = validate(options, contents.typed, texts)
+    if takes_pictures and not contents.pictures:
+        raise invalid_request("No picture was sent: images must hold at least one", field="images")
+    return Asked(contents.pictures, validated)
+
+
+def take_apart(body: bytes, content_type: str, takes_pictures: bool, max_pictures: int) -> Contents:
+    """The pictures and the raw options in `body`, by its media type, which the guard has checked."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == MULTIPART:
+        return _from_multipart(body, content_type, max_pictures)
+    if takes_pictures and media_type != JSON:
+        return Contents([body] if body else [])
+    typed = parse_json(body) if body else {}
+    if not takes_pictures:
+        return Contents(typed=typed)
+    return Contents(_from_json(typed.pop("images", []), max_pictures), typed)
+
+
+def _from_multipart(body: bytes, content_type: str, max_pictures: int) -> Contents:
+    contents = Contents()
+    boundary = boundary_of(content_type)
+    for part in parse_multipart(body, boundary, max_parts=max_pictures + _MAX_OPTION_PARTS):
+        if part.name == "images":
+            contents.pictures.append(part.content)
+        else:
+            contents.texts = merge([(part.name, _text(part.name, part.content))], contents.texts)
+    _check_count(contents.pictures, max_pictures)
+    return contents
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise invalid_request(
+            f"The part {echo(name)} is neither a picture named images nor an option as UTF-8 text", field=name[:80]
+        ) from None
+
+
+def _from_json(images: Any, max_pictures: int) -> list[bytes]:
+    if not isinstance(images, list):
+        raise invalid_request(f"images must be a list of base64 strings; got {echo(images)}", field="images")
+    _check_count(images, max_pictures)
+    return [_from_base64(image, index) for index, image in enumerate(images)]
+
+
+def _check_count(pictures: list[Any], max_pictures: int) -> None:
+    if len(pictures) > max_pictures:
+        raise too_large(
+            f"A request may hold at most {max_pictures} pictures, and this one holds {len(pictures)}", field="images"
+        )
+
+
+def _from_base64(image: Any, index: int) -> bytes:
+    """The bytes behind base64, with or without line breaks and a data:image/…;base64, before it."""
+    where = f"images[{index}]"
+    if not isinstance(image, str):
+        raise invalid_request(f"{where} must be a base64 string; got {echo(image)}", field=where)
+    text = image
+    if image.startswith("data:"):
+        head, _, text = image.partition(",")
+        if not (head.startswith("data:image/") and head.endswith(";base64")):
+            raise invalid_request(f"{where} must begin with data:image/…;base64, or be base64 alone", field=where)
+    try:
+        return binascii.a2b_base64(text.encode("ascii").translate(None, _WHITE_SPACE), strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise invalid_request(
+            f"{where} must be a picture as base64, and {echo(image)} is not ({error}); "
+            "URLs are not fetched and paths are not read",
+            field=where,
+        ) from None

@@ -1,0 +1,90 @@
+"""From prepared pictures, or a wish for new ones, to the answer: one function a route, each a model's call and what
+the metrics count of it."""
+
+import secrets
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashion.autoencoder import Autoencoder, Samples
+from fashion.classifier import Classifier
+from fashion.errors import InvalidValue
+from fashion.preparation import Prepared
+from service import metrics
+from service.answers import (
+    classify_answer,
+    encode_answer,
+    explain,
+    generate_answer,
+    generate_sheet,
+    label_names,
+    reconstruct_answer,
+    reconstruct_sheet,
+)
+from service.schemas import (
+    MAX_SEED,
+    ClassifyAnswer,
+    EncodeAnswer,
+    GenerateAnswer,
+    GenerateOptions,
+    ReconstructAnswer,
+)
+
+
+def classify(tag: str, classifier: Classifier, explained: bool, pictures: list[Prepared]) -> ClassifyAnswer:
+    """POST /classify: a prediction for each picture."""
+    if explained:
+        explained_ones = classifier.explain(pictures)
+        predictions = [made for made, _ in explained_ones]
+        explanations = explain(pictures, [heat for _, heat in explained_ones])
+    else:
+        predictions, explanations = classifier.classify(pictures), None
+    metrics.classified(tag, predictions)
+    return classify_answer(tag, predictions, explanations)
+
+
+def encode(tag: str, autoencoder: Autoencoder, pictures: list[Prepared]) -> EncodeAnswer:
+    """POST /encode: the latent of each picture."""
+    return encode_answer(tag, autoencoder.latent_size, autoencoder.encode(_stack(pictures)))
+
+
+def reconstruct(
+    tag: str, autoencoder: Autoencoder, as_sheet: bool, pictures: list[Prepared]
+) -> ReconstructAnswer | bytes:
+    """POST /reconstruct: each picture from its posterior mean, or all on one PNG sheet."""
+    images = _stack(pictures)
+    made = autoencoder.reconstruct(images)
+    metrics.reconstructed(made)
+    return reconstruct_sheet(images, made) if as_sheet else reconstruct_answer(tag, made)
+
+
+def generate(
+    tag: str, autoencoder: Autoencoder, options: GenerateOptions, as_sheet: bool
+) -> GenerateAnswer | bytes:
+    """POST /generate: new samples, or the given latents decoded; as JSON or on one PNG sheet."""
+    if options.latents is None:
+        seed = secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed
+        samples = autoencoder.generate(
+            options.count, label=options.label, seed=seed, temperature=options.temperature
+        )
+    else:
+        seed, samples = None, _decode(autoencoder, options.latents)
+    metrics.generated(label_names(samples))
+    return generate_sheet(samples, options.columns) if as_sheet else generate_answer(tag, seed, samples)
+
+
+def _decode(autoencoder: Autoencoder, given: list[list[float]]) -> Samples:
+    for index, latent in enumerate(given):
+        if len(latent) != autoencoder.latent_size:
+            raise InvalidValue(
+                f"latents[{index}] must hold {autoencoder.latent_size} numbers, as this model's do; "
+                f"it holds {len(latent)}",
+                field=f"latents[{index}]",
+            )
+    with np.errstate(over="ignore"):  # what does not fit 32 bits becomes infinite, and decode() refuses that
+        latents = np.array(given, dtype=np.float32)
+    return Samples(latents, autoencoder.decode(latents), None)
+
+
+def _stack(pictures: list[Prepared]) -> NDArray[np.uint8]:
+    return np.stack([picture.network_input for picture in pictures])  # (batch, 28, 28)

@@ -1,0 +1,162 @@
+"""Every Prometheus metric, declared once, and the few calls through which the service counts.
+
+Made at import time: under `bentoml serve` each worker then writes its own files, which /metrics adds up, so that the
+counts are exact with any number of workers. Labels are bounded: routes, codes, labels and loaded versions only.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from fashion.autoencoder import Reconstruction
+from fashion.classifier import Prediction
+from fashion.labels import LABELS
+from fashion.preparation import Prepared
+from service.exchange import Exchange
+
+_SECONDS: Final = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+_SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_ERRORS: Final = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
+_COUNTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+REQUESTS = Counter("fashion_requests", "Requests answered", ["route", "method", "status"])
+REQUEST_SECONDS = Histogram("fashion_request_seconds", "From headers to answer", ["route"], buckets=_SECONDS)
+REQUESTS_IN_PROGRESS = Gauge(
+    "fashion_requests_in_progress", "Requests being answered", multiprocess_mode="livesum"
+)
+STAGE_SECONDS = Histogram(
+    "fashion_stage_seconds", "Time that a request spent in one stage", ["route", "stage"], buckets=_SECONDS
+)
+REJECTED = Counter("fashion_rejected", "Requests refused, by the error's code", ["code"])
+IMAGES = Counter("fashion_images", "Pictures prepared", ["route", "prepared_as"])
+IMAGES_PER_REQUEST = Histogram("fashion_images_per_request", "Pictures in one request", ["route"], buckets=_COUNTS)
+PREDICTIONS = Counter("fashion_predictions", "Pictures classified, by predicted label", ["model", "label"])
+PROBABILITY = Histogram("fashion_prediction_probability", "Of the predicted label", buckets=_SHARES)
+NOVELTY = Histogram("fashion_novelty", "How unlike the training data", buckets=_SHARES)
+OUT_OF_DISTRIBUTION = Counter("fashion_out_of_distribution", "Pictures past the novelty threshold")
+RECONSTRUCTION_ERROR = Histogram(
+    "fashion_reconstruction_mean_squared_error", "Of reconstructed pictures, pixels on [0, 1]", buckets=_ERRORS
+)
+GENERATED = Counter("fashion_generated", "Samples generated, by label", ["label"])
+MODEL_INFO = Gauge(
+    "fashion_model_info",
+    "1 for every model version that is served",
+    ["name", "version", "alias", "sha256"],
+    multiprocess_mode="livemax",
+)
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_serving: Final[set[tuple[str, str, str, str]]] = set()
+_MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@contextmanager
+def in_progress() -> Iterator[None]:
+    """Count a request while it is being answered."""
+    REQUESTS_IN_PROGRESS.inc()
+    try:
+        yield
+    finally:
+        REQUESTS_IN_PROGRESS.dec()
+
+
+def answered(exchange: Exchange, method: str) -> None:
+    """Count a finished request, with the time that it took and where it went."""
+    route = exchange.route_label
+    now = perf_counter()
+    REQUESTS.labels(route, method if method in _METHODS else "other", str(int(exchange.status))).inc()
+    REQUEST_SECONDS.labels(route).observe(now - exchange.started)
+    if exchange.refusal:
+        REJECTED.labels(exchange.refusal.code).inc()
+    elif exchange.marked:
+        exchange.mark("respond", exchange.marked)
+    for stage, seconds in exchange.stages.items():
+        STAGE_SECONDS.labels(route, stage).observe(seconds)
+
+
+def prepared(exchange: Exchange, pictures: Sequence[Prepared]) -> None:
+    """Count the pictures of one request."""
+    route = exchange.route_label
+    IMAGES_PER_REQUEST.labels(route).observe(len(pictures))
+    kinds = [picture.kind for picture in pictures]
+    for kind in set(kinds):
+        IMAGES.labels(route, kind).inc(kinds.count(kind))
+
+
+def classified(model: str, predictions: Sequence[Prediction]) -> None:
+    """Count what was predicted."""
+    for prediction in predictions:
+        PREDICTIONS.labels(model, LABELS[prediction.class_index]).inc()
+        PROBABILITY.observe(prediction.probability)
+        if prediction.novelty is not None:
+            NOVELTY.observe(prediction.novelty)
+        if prediction.in_distribution is False:
+            OUT_OF_DISTRIBUTION.inc()
+
+
+def reconstructed(reconstruction: Reconstruction) -> None:
+    """Note how much reconstructions lost."""
+    for error in reconstruction.mean_squared_error.tolist():
+        RECONSTRUCTION_ERROR.observe(error)
+
+
+def generated(labels: Sequence[str | None]) -> None:
+    """Count generated samples."""
+    for label in set(labels):
+        GENERATED.labels(label or "none").inc(labels.count(label))
+
+
+def serving(models: Iterable[tuple[str, str, str, str]]) -> None:
+    """Tell which models are served, each as (name, version, alias, sha256)."""
+    now = set(models)
+    for gone in _serving - now:
+        MODEL_INFO.labels(*gone).set(0)
+    for model in now:
+        MODEL_INFO.labels(*model).set(1)
+    _serving.clear()
+    _serving.update(now)
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format, those of every worker added up."""
+    folder = os.environ.get(_MULTIPROCESS_FOLDER)
+    if folder is None:
+        return generate_latest(_WithoutFormerModels(REGISTRY))
+    _forget_dead_workers(Path(folder))
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, folder)
+    return generate_latest(_WithoutFormerModels(registry))
+
+
+class _WithoutFormerModels:
+    """The metrics, less the models that are not served any more: a file of metrics can be zeroed but not cut."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, for `generate_latest`."""
+        for metric in self._registry.collect():
+            if metric.name == "fashion_model_info":
+                metric.samples = [sample for sample in metric.samples if sample.value]
+            yield metric
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Drop what killed workers left in the gauges of the living."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, str(folder))
+        except PermissionError:
+            continue

@@ -1,0 +1,43 @@
+"""The routes for operators: what is served, and the metrics. Health and the documents are BentoML's own routes."""
+
+import bentoml
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service import metrics
+from service.routes import JSON
+from service.schemas import ModelsAnswer, ServedModel
+
+
+async def list_models(request: Request) -> Response:  # noqa: ARG001
+    """GET /models."""
+    catalogue = bentoml.get_current_service().catalogue
+    models = [
+        ServedModel(
+            model=served.tag,
+            name=served.name,
+            version=served.version,
+            aliases=list(aliases),
+            kind=served.manifest.kind,
+            description=served.manifest.description,
+            created=served.manifest.created,
+            recipe=served.manifest.recipe.name,
+            latent_size=served.manifest.latent_size,
+            num_parameters=served.manifest.num_parameters,
+            sha256=served.sha256,
+            metrics=served.manifest.metrics,
+        )
+        for served, aliases in catalogue.served
+    ]
+    return Response(ModelsAnswer(models=models).model_dump_json(), media_type=JSON)
+
+
+async def expose_metrics(request: Request) -> Response:  # noqa: ARG001
+    """GET /metrics."""
+    return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+operations = Starlette(routes=[Route("/models", list_models), Route("/metrics", expose_metrics)])

@@ -1,0 +1,78 @@
+"""A request's pictures to network inputs, within the limits on their pixels, with errors that say which picture."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from fashion.decoding import OpenedPicture, Picture, open_picture
+from fashion.errors import NotANetworkInput, PictureError, PictureTooLarge, UnreadablePicture
+from fashion.plain_png import read_plain_png
+from fashion.preparation import WORKING_SIDE, Prepared, PrepareMode, prepare
+from service.exchange import Exchange
+from service.refusals import Refusal, refusal_of, too_large
+from service.settings import Settings
+from service.work import TooLargeForTheLoop
+
+T = TypeVar("T")
+
+_WHAT_IS_WRONG: Final[dict[type[PictureError], str]] = {
+    UnreadablePicture: "is not a readable picture",
+    PictureTooLarge: "is too large",
+    NotANetworkInput: "is not a network input",
+}
+
+
+def prepare_pictures(
+    exchange: Exchange, pictures: Sequence[bytes], mode: PrepareMode, settings: Settings, *, inline: bool
+) -> list[Prepared]:
+    """Open all pictures, check their sizes, then decode and prepare each; refused at the first that cannot be used.
+
+    With `inline`, TooLargeForTheLoop is raised instead of decoding pictures that are not small.
+    """
+    count = len(pictures)
+    now = exchange.marked
+    opened = [_blaming(index, count, open_one, data) for index, data in enumerate(pictures)]
+    _check_pixels(opened, settings, inline=inline)
+    prepared = []
+    for index, picture in enumerate(opened):
+        exchange.check_time()
+        decoded = _blaming(index, count, decode_one, picture, settings.max_picture_pixels)
+        now = exchange.mark("decode", now)
+        prepared.append(_blaming(index, count, prepare, decoded, mode))
+        now = exchange.mark("prepare", now)
+    return prepared
+
+
+def open_one(data: bytes) -> Picture | OpenedPicture:
+    """Read a picture's header; the smallest and most usual kind comes decoded at once."""
+    plain = read_plain_png(data)
+    return open_picture(data) if plain is None else Picture(plain, (plain.shape[1], plain.shape[0]))
+
+
+def decode_one(picture: Picture | OpenedPicture, max_pixels: int) -> Picture:
+    """Decode an opened picture, at the scale that preparation needs."""
+    if isinstance(picture, Picture):
+        return picture
+    return picture.decode(max_pixels=max_pixels, target_side=WORKING_SIDE)
+
+
+def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> None:
+    """Refuse too many pixels before any is decoded; one picture's own limit is checked where it is decoded."""
+    sizes = [picture.num_pixels for picture in pictures if isinstance(picture, OpenedPicture)]
+    if sum(sizes) > settings.max_request_pixels:
+        raise too_large(
+            f"The pictures of a request may have {settings.max_request_pixels:,} pixels together, "
+            f"and these have {sum(sizes):,}: send fewer or smaller ones",
+            field="images",
+        )
+    if inline and sum(sizes) > settings.small_picture_pixels:
+        raise TooLargeForTheLoop
+
+
+def _blaming(index: int, count: int, step: Callable[..., T], *arguments: object) -> T:
+    """Run one step on one picture; its error says which picture, and what was wrong with it."""
+    try:
+        return step(*arguments)
+    except PictureError as error:
+        refusal = refusal_of(error)
+        message = f"Image {index + 1} of {count} {_WHAT_IS_WRONG.get(type(error), 'cannot be used')}: {error}"
+        raise Refusal(refusal.status, refusal.code, message, field=f"images[{index}]") from None

@@ -1,0 +1,162 @@
+"""The service: four typed endpoints, each of which reads, prepares, infers and answers.
+
+`bentoml serve` finds it through bentofile.yaml. What stands around the endpoints is in guard.py, what BentoML's typed
+surface needs in wire.py, what the models do in inference.py.
+"""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import bentoml
+
+from fashion.preparation import Prepared
+from service import inference, metrics
+from service.bento import GuardedService, pinned_model
+from service.catalogue import Catalogue
+from service.exchange import Exchange
+from service.operations import operations
+from service.pictures import prepare_pictures
+from service.schemas import (
+    ClassifyAnswer,
+    ClassifyOptions,
+    EncodeAnswer,
+    GenerateAnswer,
+    GenerateOptions,
+    PictureOptions,
+    ReconstructAnswer,
+)
+from service.settings import settings
+from service.store import AUTOENCODER, CLASSIFIER, alias_source
+from service.wire import (
+    Asked,
+    ClassifyInput,
+    ClassifyOutput,
+    EncodeInput,
+    EncodeOutput,
+    GenerateInput,
+    GenerateOutput,
+    Incoming,
+    ReconstructInput,
+    ReconstructOutput,
+    Sheet,
+    refusing,
+)
+from service.work import Work
+
+T = TypeVar("T")
+
+
+@bentoml.service(
+    name="fashion",
+    service_class=GuardedService,
+    workers=settings().workers,
+    # The guard does what these would do, with our own bodies and bounded labels (docs/decisions/0101).
+    traffic={"timeout": 3600},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ".*"},
+)
+@bentoml.asgi_app(operations, path="/")
+class FashionService:
+    """Classify, encode, reconstruct and generate fashion pictures."""
+
+    # BentoML packs what a class attribute names into the Bento; the catalogue finds it there again.
+    packed_classifier = pinned_model(CLASSIFIER)
+    packed_autoencoder = pinned_model(AUTOENCODER)
+
+    def __init__(self) -> None:
+        self._settings = settings()
+        self._work = Work(
+            threads=self._settings.large_job_threads, max_jobs_held=self._settings.max_large_jobs_held
+        )
+        self.catalogue = Catalogue(alias_source(), max_versions_loaded=self._settings.max_versions_loaded)
+
+    @bentoml.on_startup
+    async def load(self) -> None:
+        """Load the models, and begin to follow the aliases."""
+        self.catalogue.load()
+        self._watch = asyncio.create_task(self.catalogue.watch(self._settings.alias_poll_seconds))
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: collecting it again and again stalls requests
+
+    @bentoml.on_shutdown
+    async def close(self) -> None:
+        """Stop following the aliases, and let the threads end."""
+        self._watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watch
+        self._work.close()
+
+    async def __is_ready__(self) -> bool:
+        return self.catalogue.ready
+
+    @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
+    @refusing
+    async def classify(self, incoming: Incoming) -> ClassifyAnswer:
+        """Tell what each picture shows, how sure that is, and how unlike the training data it looks."""
+        asked = await incoming.read(ClassifyOptions, self._settings)
+        tag, classifier = await self.catalogue.classifier(asked.options.model)
+        infer = partial(inference.classify, tag, classifier, asked.options.explain)
+        return await self._answer(incoming.exchange, asked, infer)
+
+    @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
+    @refusing
+    async def encode(self, incoming: Incoming) -> EncodeAnswer:
+        """Tell where each picture lies in latent space."""
+        asked = await incoming.read(PictureOptions, self._settings)
+        tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
+        return await self._answer(incoming.exchange, asked, partial(inference.encode, tag, autoencoder))
+
+    @bentoml.api(input_spec=ReconstructInput, output_spec=ReconstructOutput)
+    @refusing
+    async def reconstruct(self, incoming: Incoming) -> ReconstructAnswer | Sheet:
+        """Encode each picture, decode it again, and tell what was lost."""
+        asked = await incoming.read(PictureOptions, self._settings)
+        tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
+        infer = partial(inference.reconstruct, tag, autoencoder, incoming.exchange.wants_png)
+        return _sheet_or_answer(await self._answer(incoming.exchange, asked, infer))
+
+    @bentoml.api(input_spec=GenerateInput, output_spec=GenerateOutput)
+    @refusing
+    async def generate(self, incoming: Incoming) -> GenerateAnswer | Sheet:
+        """Draw new pictures, of one label or of any, or decode given latents."""
+        asked = await incoming.read(GenerateOptions, self._settings)
+        tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
+        exchange = incoming.exchange
+        infer = partial(inference.generate, tag, autoencoder, asked.options, exchange.wants_png)
+        small = asked.options.num_samples <= self._settings.small_generate_count
+        return _sheet_or_answer(await self._work.run(exchange, partial(_timed, exchange, infer), small=small))
+
+    async def _answer(
+        self, exchange: Exchange, asked: Asked[PictureOptions], infer: Callable[[list[Prepared]], T]
+    ) -> T:
+        """Prepare the pictures and infer, in the loop or in a thread, as large as the request is."""
+
+        def job(inline: bool) -> T:
+            prepared = prepare_pictures(
+                exchange, asked.pictures, asked.options.prepare, self._settings, inline=inline
+            )
+            metrics.prepared(exchange, prepared)
+            return _timed(exchange, partial(infer, prepared), inline)
+
+        return await self._work.run(exchange, job, small=self._is_small(asked))
+
+    def _is_small(self, asked: Asked[PictureOptions]) -> bool:
+        return (
+            len(asked.pictures) <= self._settings.small_request_pictures
+            and sum(map(len, asked.pictures)) <= self._settings.small_request_bytes
+        )
+
+
+def _timed(exchange: Exchange, infer: Callable[[], T], inline: bool) -> T:  # noqa: ARG001
+    answer = infer()
+    exchange.mark("infer", exchange.marked)
+    return answer
+
+
+def _sheet_or_answer(made: T | bytes) -> T | Sheet:
+    return Sheet(made) if isinstance(made, bytes) else made

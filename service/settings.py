@@ -1,0 +1,46 @@
+"""Every setting of the service, in one frozen object, read from FASHION_* environment variables in one place."""
+
+from functools import cache
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MIB: Final = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What an operator may change. `FASHION_MAX_PICTURES=64` sets `max_pictures`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="FASHION_", frozen=True, extra="ignore")
+
+    workers: PositiveInt | Literal["cpu_count"] = "cpu_count"
+
+    max_body_bytes: PositiveInt = 32 * _MIB
+    max_pictures: PositiveInt = 256
+    max_picture_pixels: PositiveInt = 50_000_000
+    max_request_pixels: PositiveInt = 200_000_000
+
+    receive_timeout_seconds: PositiveFloat = 30.0
+    answer_timeout_seconds: PositiveFloat = 10.0
+
+    # Of one worker: requests it holds at once, the bytes of their bodies, and the large ones among them.
+    max_requests_held: PositiveInt = 128
+    max_bytes_held: PositiveInt = 256 * _MIB
+    max_large_jobs_held: PositiveInt = 16
+    large_job_threads: PositiveInt = 1
+
+    # What may be computed in the event loop's own thread; anything larger goes to the threads above.
+    small_request_bytes: PositiveInt = 64 * 1024
+    small_request_pictures: PositiveInt = 8
+    small_picture_pixels: PositiveInt = 256 * 256
+    small_generate_count: PositiveInt = 16
+
+    alias_poll_seconds: PositiveFloat = 1.0
+    max_versions_loaded: Annotated[int, Field(ge=1)] = 4
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()

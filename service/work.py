@@ -1,0 +1,63 @@
+"""Where computing happens: small jobs in the event loop's own thread, large ones in a few threads of their own.
+
+A small picture is answered sooner inline than a hand-over to a thread would take. A large one would stall every small
+request behind it, so it leaves the loop; Pillow and the engine compute without Python's lock, so the loop goes on.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from service.exchange import Exchange
+from service.refusals import answer_timeout, overloaded
+
+T = TypeVar("T")
+
+
+class TooLargeForTheLoop(Exception):
+    """A job found, before computing much, that it belongs in a thread."""
+
+
+class Work:
+    """Runs jobs; holds the threads."""
+
+    def __init__(self, *, threads: int, max_jobs_held: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="large-job")
+        self._max_jobs_held = max_jobs_held
+        self._jobs = 0
+
+    async def run(self, exchange: Exchange, job: Callable[[bool], T], *, small: bool) -> T:
+        """Run `job(inline)`; inline it may raise TooLargeForTheLoop, and then runs again in a thread.
+
+        Gives way once before, so that all requests that have arrived are counted, and some refused, before the loop
+        is busy again. Raises the refusal of an answer that comes too late, and of a job too many.
+        """
+        await asyncio.sleep(0)
+        exchange.check_time()
+        if small:
+            try:
+                return job(True)
+            except TooLargeForTheLoop:
+                pass
+        return await self._in_thread(exchange, job)
+
+    async def _in_thread(self, exchange: Exchange, job: Callable[[bool], T]) -> T:
+        if self._jobs >= self._max_jobs_held:
+            raise overloaded(f"{self._jobs} large requests are waiting already: try again in a second")
+        self._jobs += 1
+        try:
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(exchange.seconds_left):
+                return await loop.run_in_executor(self._threads, job, False)
+        except TimeoutError:
+            raise answer_timeout(exchange.answer_timeout_seconds) from None
+        except asyncio.CancelledError:
+            exchange.give_up()
+            raise
+        finally:
+            self._jobs -= 1
+
+    def close(self) -> None:
+        """Let the threads end; queued jobs are dropped."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
