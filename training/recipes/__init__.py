@@ -6,10 +6,13 @@ from typing import Final
 from fashion.errors import InvalidValue
 from training.recipes.classifiers import classifier, classifier_released
 from training.recipes.recipe import Recipe
+from training.recipes.vae import vae, vae_released
 
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-released": classifier_released,
+    "vae": vae,
+    "vae-released": vae_released,
 }
 
 

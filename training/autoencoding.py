@@ -1,0 +1,106 @@
+"""The variational autoencoder as a system: its networks, its objective and the graphs that are served.
+
+The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). The prior that new
+latents are drawn from is fitted afterwards, when latents no longer move (`prior_fitting.py`).
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from training.losses import cross_entropy_nats, kl_nats, sample_latents, squared_error
+from training.networks.autoencoders import (
+    ConvolutionalAutoencoder,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    ConvolutionalSettings,
+)
+from training.ranges import NotNegative, Share
+from training.systems import Batch, ExportGraph, System, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class VariationalSettings:
+    """What to build, and how the two terms of its objective are weighed."""
+
+    network: ConvolutionalSettings = field(default_factory=ConvolutionalSettings)
+    beta: NotNegative = 1.0
+    """Weight of the KL term (Higgins et al. 2017); at 1 the objective is -ELBO."""
+    kl_warm_up: Share = 0.0
+    """Share of all steps over which that weight rises from 0 to beta (Bowman et al., arXiv:1511.06349)."""
+
+    def build(self) -> "VariationalSystem":
+        """A freshly initialised variational autoencoder."""
+        return VariationalSystem(self)
+
+
+class VariationalSystem(System):
+    """One latent is sampled for each image, in training as in validation."""
+
+    kind: ClassVar[Literal["classifier", "autoencoder"]] = "autoencoder"
+    monitor: ClassVar[str] = "total"
+    variational = True
+
+    def __init__(self, settings: VariationalSettings) -> None:
+        super().__init__()
+        self.beta, self.kl_warm_up = settings.beta, settings.kl_warm_up
+        self.latent_size = settings.network.latent_size
+        self.network: ConvolutionalAutoencoder = ConvolutionalAutoencoder(settings.network)
+
+    def training_terms(self, batch: Batch, progress: float) -> Terms:
+        """`total` is the objective: cross-entropy plus the weighed KL term, each also told by itself."""
+        posterior = self.network.encoder(batch.images)
+        logits = self.network.decoder(sample_latents(*posterior))
+        reconstruction = cross_entropy_nats(logits, batch.images).mean()
+        divergence = kl_nats(*posterior).mean()
+        total = reconstruction + self._kl_weight(progress) * divergence
+        return {"total": total, "reconstruction_nats": reconstruction, "kl_nats": divergence}
+
+    def validation_terms(self, batch: Batch) -> Terms:
+        """The same, and `mean_squared_error` of the images decoded from the posterior means."""
+        decoded = self.network.decoder(self.network.encoder(batch.images).mean).float().sigmoid()
+        error = squared_error(decoded, batch.images).mean()
+        return {**self.training_terms(batch, progress=1.0), "mean_squared_error": error}
+
+    def graphs(self) -> list[ExportGraph]:
+        """`encoder` (images to mean and log variance) and `decoder` (latents to images)."""
+        network = copy.deepcopy(self.network).eval().float().cpu()
+        random = torch.Generator().manual_seed(0)
+        images = torch.randint(256, (2, 28, 28), generator=random).to(torch.uint8)
+        latents = torch.randn(2, self.latent_size or 0, generator=random)
+        encoder, decoder = ServedEncoder(network.encoder), ServedDecoder(network.decoder)
+        return [
+            ExportGraph("encoder", encoder, (images,), ("images",), ("mean", "log_variance")),
+            ExportGraph("decoder", decoder, (latents,), ("latents",), ("images",)),
+        ]
+
+    def _kl_weight(self, progress: float) -> float:
+        return self.beta * min(1.0, progress / self.kl_warm_up) if self.kl_warm_up else self.beta
+
+
+class ServedEncoder(nn.Module):
+    """What is exported: UInt8 (batch, 28, 28) to mean and log variance, each (batch, latent)."""
+
+    def __init__(self, encoder: ConvolutionalEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Scale inside the graph, so that serving cannot scale differently from training."""
+        mean, log_variance = self.encoder(images.float() / 255)
+        return mean, log_variance
+
+
+class ServedDecoder(nn.Module):
+    """What is exported: Float (batch, latent) to images (batch, 28, 28) on [0, 1]."""
+
+    def __init__(self, decoder: ConvolutionalDecoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Pixel probabilities are the image."""
+        return torch.sigmoid(self.decoder(latents))
