@@ -53,8 +53,12 @@ class Container(Protocol):
         """Run a command inside, as the image's user."""
         ...
 
-    def stop(self) -> int:
-        """Send SIGTERM, wait until the container has ended and tell its exit code."""
+    def terminate(self) -> None:
+        """Send SIGTERM to the container's first process."""
+        ...
+
+    def exit_code(self) -> int:
+        """Wait until the container has ended and tell its exit code."""
         ...
 
     def is_running(self) -> bool:
@@ -96,10 +100,11 @@ class Engine(Protocol):
 
 
 def engine() -> Engine | None:
-    """The engine of this machine: the one that docker/build takes too."""
+    """The engine of this machine, which docker/build chooses too; None where there is none."""
     if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True).returncode == 0:
         return Docker()
-    return Buildah() if shutil.which("buildah") else None
+    tools = ("buildah", "unshare", "nsenter")
+    return Buildah() if os.geteuid() == 0 and all(map(shutil.which, tools)) else None
 
 
 class Docker:
@@ -138,10 +143,13 @@ class DockerContainer:
         """See Container."""
         return subprocess.run(["docker", "exec", self._name, *command], capture_output=True, text=True)
 
-    def stop(self) -> int:
+    def terminate(self) -> None:
         """See Container."""
-        _output("docker", "stop", f"--time={STOP_SECONDS}", self._name)
-        return int(_output("docker", "inspect", "--format", "{{.State.ExitCode}}", self._name))
+        _output("docker", "kill", "--signal=TERM", self._name)
+
+    def exit_code(self) -> int:
+        """See Container."""
+        return int(_output("docker", "wait", self._name))
 
     def is_running(self) -> bool:
         """See Container."""
@@ -213,9 +221,12 @@ class Box:
         box = [f"--setuid={user}", f"--setgid={group}", "/usr/bin/env", "-i", *self._inside]
         return subprocess.run([*enter, *box, *command], capture_output=True, text=True)
 
-    def stop(self) -> int:
+    def terminate(self) -> None:
         """See Container."""
         os.kill(self._first_process(), signal.SIGTERM)
+
+    def exit_code(self) -> int:
+        """See Container."""
         return self._process.wait(STOP_SECONDS)
 
     def is_running(self) -> bool:
