@@ -1,1 +1,2 @@
-"""The service: fashion's models behind HTTP, on BentoML. May import fashion; never training, so never torch."""
+"""The service: fashion's models behind HTTP, on BentoML. May import fashion; never training, so never
+torch."""

@@ -1,7 +1,5 @@
 """The Accept header: whether a client wants JSON or a PNG (RFC 9110, section 12.5.1)."""
 
-from http import HTTPStatus
-
 from service.refusals import Refusal
 from service.routes import JSON, PNG, Route
 
@@ -18,13 +16,7 @@ def wants_png(accept: str, route: Route) -> bool:
     png = _quality(ranges, PNG) if route.gives_sheets else 0.0
     if json == png == 0.0:
         gives = f"{JSON} or {PNG}" if route.gives_sheets else JSON
-        raise Refusal(
-            HTTPStatus.NOT_ACCEPTABLE,
-            "not_acceptable",
-            f"{route.path} answers with {gives}, and the Accept header leaves out both"
-            if route.gives_sheets
-            else f"{route.path} answers with {gives}, and the Accept header leaves that out",
-        )
+        raise Refusal("not_acceptable", f"{route.path} answers with {gives}: accept it")
     return png > json
 
 

@@ -30,11 +30,10 @@ _SHEET_COLUMNS: Final = 16
 
 
 def classify_answer(
-    model: str, predictions: Sequence[Prediction], explanations: Sequence[Explanation | None] | None = None
+    model: str, predictions: Sequence[Prediction], explanations: Sequence[Explanation | None]
 ) -> ClassifyAnswer:
     """The answer of POST /classify."""
-    given = explanations or [None] * len(predictions)
-    rows = [_prediction(made, why) for made, why in zip(predictions, given, strict=True)]
+    rows = [_prediction(made, why) for made, why in zip(predictions, explanations, strict=True)]
     return ClassifyAnswer.model_construct(model=model, predictions=rows)
 
 
@@ -54,15 +53,10 @@ def _prediction(made: Prediction, explanation: Explanation | None) -> Prediction
     )
 
 
-def explain(pictures: Sequence[Prepared], maps: Sequence[Heat | None]) -> list[Explanation | None]:
-    """Pictures of where the evidence lies, over what the network looked at; None where it has no such map."""
-    return [
-        None if heat is None else _explanation(picture, heat)
-        for picture, heat in zip(pictures, maps, strict=True)
-    ]
-
-
-def _explanation(picture: Prepared, heat: Heat) -> Explanation:
+def explain(picture: Prepared, heat: Heat | None) -> Explanation | None:
+    """Pictures of where the evidence lies; None for a network without a class activation map."""
+    if heat is None:
+        return None
     seen = picture.network_input if picture.view is None else picture.view
     return Explanation.model_construct(
         network_input=_base64_png(picture.network_input),

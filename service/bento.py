@@ -1,12 +1,14 @@
-"""The one place where our layers and BentoML's are put together: the guard outside, our OpenAPI document inside.
+"""The one place where our layers and BentoML's are put together: the guard outside, our OpenAPI document
+inside.
 
-`service_class` is BentoML's own hook for this; a middleware would stand inside BentoML's layers, whose error bodies
-and metrics are not ours (docs/decisions/0101).
+`service_class` is BentoML's own hook for this; a middleware would stand inside BentoML's layers, whose
+error bodies and metrics are not ours (docs/decisions/0101).
 """
 
 from typing import Any
 
 import bentoml
+import yaml
 from bentoml.models import BentoModel
 
 from service.guard import Guard
@@ -15,7 +17,7 @@ from service.settings import settings
 from service.store import stable_tag
 
 
-class GuardedService(bentoml.Service):  # type: ignore[type-arg, misc]
+class GuardedService(bentoml.Service[Any]):
     """BentoML's service, with the guard around its application."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
@@ -25,10 +27,22 @@ class GuardedService(bentoml.Service):  # type: ignore[type-arg, misc]
     @property
     def openapi_spec(self) -> Any:
         """What /docs.json and the Bento tell of the HTTP interface."""
-        return openapi_document()
+        return OpenAPIDocument(openapi_document())
+
+
+class OpenAPIDocument(dict[str, Any]):
+    """Our document in the two forms that BentoML asks for: by `asdict`, and through PyYAML's dumper."""
+
+    def asdict(self) -> dict[str, Any]:
+        """The document itself."""
+        return dict(self)
+
+
+yaml.add_representer(OpenAPIDocument, lambda dumper, document: dumper.represent_dict(document.asdict()))
 
 
 def pinned_model(name: str) -> BentoModel | None:
-    """The version of `name` that `stable` names now, as BentoML packs it into a Bento; None where there is none."""
+    """The version of `name` that `stable` names now, as BentoML packs it into a Bento; None where there is
+    none."""
     tag = stable_tag(name)
     return BentoModel(tag) if tag else None

@@ -1,7 +1,8 @@
-"""The models that this worker serves: loaded and probed, found by alias, name or version, and swapped between requests.
+"""The models that this worker serves: loaded and probed, found by alias, name or version, and swapped
+between requests.
 
-A request keeps the model that it was given until it is answered; an alias that moves gives the next request another.
-A version that cannot be loaded, or does not pass its probe, never replaces one that answers.
+A request keeps the model that it was given until it is answered; an alias that moves gives the next request
+another. A version that cannot be loaded, or does not pass its probe, never replaces one that answers.
 """
 
 import asyncio
@@ -66,7 +67,9 @@ class Catalogue:
         self._stamp: object = ()
         self._aliases = Aliases()
         self._aliased: Aliased = {}
-        self._by_tag: OrderedDict[str, Served] = OrderedDict()  # versions that no alias names, latest used last
+        self._by_tag: OrderedDict[str, Served] = (
+            OrderedDict()
+        )  # versions that no alias names, latest used last
         self._max_by_tag = max_versions_loaded
         self._loading = asyncio.Lock()
         self._complaint = ""
@@ -86,7 +89,8 @@ class Catalogue:
         ]
 
     async def classifier(self, wanted: str) -> tuple[str, Classifier]:
-        """The tag and the model that `wanted` (an alias, a name, a name:version) means to a route that classifies."""
+        """The tag and the model that `wanted` (an alias, a name, a name:version) means to a route that
+        classifies."""
         return _of_kind(Classifier, await self._find(wanted, CLASSIFIER))
 
     async def autoencoder(self, wanted: str) -> tuple[str, Autoencoder]:
@@ -108,7 +112,9 @@ class Catalogue:
         name, version = match.groups() if match else ("", None)
         version = version or self._aliases.version(name, "stable")
         if not version:
-            raise UnknownModel(f"There is no model {echo(wanted)}: give stable, candidate, a name or name:version")
+            raise UnknownModel(
+                f"There is no model {echo(wanted)}: give stable, candidate, a name or name:version"
+            )
         tag = f"{name}:{version}"
         for served in self._aliased.values():
             if served.tag == tag:
@@ -145,7 +151,8 @@ class Catalogue:
                 self._take(*await asyncio.to_thread(self._read, self._aliased))
 
     def _read(self, before: Aliased) -> tuple[Aliases, Aliased, str]:
-        """What the aliases name now, loaded, and what is wrong with it; whatever is wrong stays as it was before."""
+        """What the aliases name now, loaded, and what is wrong with it; whatever is wrong stays as it was
+        before."""
         try:
             aliases = self._source.read()
         except AliasError as error:
@@ -184,7 +191,8 @@ class Catalogue:
 
 
 def _load(name: str, version: str) -> Served:
-    """Load a version from the store and run its probe; UnknownModel or ArtifactError where it cannot be served."""
+    """Load a version from the store and run its probe; UnknownModel or ArtifactError where it cannot be
+    served."""
     model = load_model(model_folder(f"{name}:{version}"))
     model.artifact.check_probe()
     return Served(name, version, model)
@@ -192,5 +200,7 @@ def _load(name: str, version: str) -> Served:
 
 def _of_kind(kind: type[AnyModel], served: Served) -> tuple[str, AnyModel]:
     if not isinstance(served.model, kind):
-        raise WrongKind(f"{served.tag} is a model of kind {served.manifest.kind}, which this route cannot use")
+        raise WrongKind(
+            f"{served.tag} is a model of kind {served.manifest.kind}, which this route cannot use"
+        )
     return served.tag, served.model

@@ -1,4 +1,5 @@
-"""One request on its way through the service: what the guard, the endpoint and the metrics know of it in common."""
+"""One request on its way through the service: what the guard, the endpoint and the metrics know of it in
+common."""
 
 import re
 import secrets
@@ -27,9 +28,9 @@ class Exchange:
 
     request_id: bytes
     headers: Mapping[bytes, bytes]
-    route: Route | None = None
+    held: Held
+    route: Route = OTHER
     wants_png: bool = False
-    held: Held | None = None
     refusal: Refusal | None = None
     abandoned: bool = False  # by a client that left
     status: int = CLIENT_CLOSED_REQUEST
@@ -40,18 +41,13 @@ class Exchange:
     answer_timeout_seconds: float = float("inf")
 
     @classmethod
-    def of(cls, scope: Scope) -> "Exchange":
+    def of(cls, scope: Scope, held: Held) -> "Exchange":
         """Begin with what the request's headers tell."""
         headers = dict(scope["headers"])
         request_id = headers.get(b"x-request-id", b"")
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(16).encode()
-        return cls(request_id, headers)
-
-    @property
-    def route_label(self) -> str:
-        """The route as the metrics name it: never what a client made up."""
-        return self.route.path if self.route else OTHER
+        return cls(request_id, headers, held)
 
     @property
     def content_length(self) -> int | None:

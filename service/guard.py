@@ -1,8 +1,8 @@
 """The outermost layer: every request passes here first and every answer last, BentoML's own included.
 
-It settles what can be settled without the body (route, method, size, media type, what the client accepts, room in the
-queue), turns whatever goes wrong further in into the one error body, gives every answer its X-Request-ID, and tells
-the metrics about it.
+It settles what can be settled without the body (route, method, size, media type, what the client accepts,
+room in the queue), turns whatever goes wrong further in into the one error body, gives every answer its
+X-Request-ID, and tells the metrics about it.
 """
 
 import logging
@@ -11,10 +11,10 @@ from typing import Any
 
 from service import metrics
 from service.accept import wants_png
-from service.admission import Admission
+from service.admission import Admission, Held
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
 from service.receiving import body_too_large
-from service.refusals import Refusal, internal, not_ready, refusal_of
+from service.refusals import Refusal, internal, invalid_request, not_ready, refusal_of
 from service.routes import Route, find_route
 from service.settings import Settings
 
@@ -36,12 +36,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange.of(scope)
+        exchange = Exchange.of(scope, Held(self._admission))
         outlet = _Outlet(exchange, send)
         with metrics.in_progress():
             try:
                 await self._answer(exchange, scope, receive, outlet)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (the table in refusals.py logs what it does not know)
                 await outlet.refuse(refusal_of(error))
             finally:
                 metrics.answered(exchange, scope["method"])
@@ -54,7 +54,7 @@ class Guard:
             await self._app(scope, receive, outlet)
         else:
             self._check_headers(exchange, route)
-            with self._admission.request() as exchange.held:
+            with exchange.held:
                 await self._app(scope, receive, outlet)
         if exchange.refusal:
             raise exchange.refusal
@@ -66,7 +66,6 @@ class Guard:
         route.check_media_type(exchange.content_type.partition(";")[0].rstrip().lower(), has_body=length != 0)
         if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refusal(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 "The body must not be compressed: send it without Content-Encoding",
             )
@@ -117,9 +116,10 @@ class _Outlet:
 def _foreign_refusal(status: int) -> Refusal:
     """What stands for an error answer of BentoML's own, whose bodies have another form."""
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return not_ready("The models are not loaded, or did not pass their probes: see the log")
+        return not_ready("The models are not loaded, or did not pass their probes: the log tells why")
+    if status == HTTPStatus.NOT_FOUND:
+        return Refusal("not_found", "There is no such file")
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        phrase = HTTPStatus(status).phrase
-        return Refusal(HTTPStatus(status), "not_found" if status == HTTPStatus.NOT_FOUND else "invalid_request", phrase)
+        return invalid_request(HTTPStatus(status).phrase)
     logger.error("BentoML answered %d", status)
     return internal()

@@ -87,7 +87,8 @@ def _text(name: str, content: bytes) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise invalid_request(
-            f"The part {echo(name)} is neither a picture named images nor an option as UTF-8 text", field=name[:80]
+            f"The part {echo(name)} is neither a picture named images nor an option as UTF-8 text",
+            field=name[:80],
         ) from None
 
 
@@ -101,7 +102,8 @@ def _from_json(images: Any, max_pictures: int) -> list[bytes]:
 def _check_count(pictures: list[Any], max_pictures: int) -> None:
     if len(pictures) > max_pictures:
         raise too_large(
-            f"A request may hold at most {max_pictures} pictures, and this one holds {len(pictures)}", field="images"
+            f"A request may hold at most {max_pictures} pictures, and this one holds {len(pictures)}",
+            field="images",
         )
 
 
@@ -114,7 +116,9 @@ def _from_base64(image: Any, index: int) -> bytes:
     if image.startswith("data:"):
         head, _, text = image.partition(",")
         if not (head.startswith("data:image/") and head.endswith(";base64")):
-            raise invalid_request(f"{where} must begin with data:image/…;base64, or be base64 alone", field=where)
+            raise invalid_request(
+                f"{where} must begin with data:image/…;base64, or be base64 alone", field=where
+            )
     try:
         return binascii.a2b_base64(text.encode("ascii").translate(None, _WHITE_SPACE), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error) as error:

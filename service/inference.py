@@ -1,5 +1,5 @@
-"""From prepared pictures, or a wish for new ones, to the answer: one function a route, each a model's call and what
-the metrics count of it."""
+"""From prepared pictures, or a wish for new ones, to the answer: one function a route, each a model's call
+and what the metrics count of it."""
 
 import secrets
 
@@ -25,6 +25,7 @@ from service.schemas import (
     MAX_SEED,
     ClassifyAnswer,
     EncodeAnswer,
+    Explanation,
     GenerateAnswer,
     GenerateOptions,
     ReconstructAnswer,
@@ -33,12 +34,14 @@ from service.schemas import (
 
 def classify(tag: str, classifier: Classifier, explained: bool, pictures: list[Prepared]) -> ClassifyAnswer:
     """POST /classify: a prediction for each picture."""
+    explanations: list[Explanation | None]
     if explained:
-        explained_ones = classifier.explain(pictures)
-        predictions = [made for made, _ in explained_ones]
-        explanations = explain(pictures, [heat for _, heat in explained_ones])
+        made = classifier.explain(pictures)
+        predictions = [prediction for prediction, _ in made]
+        explanations = [explain(picture, heat) for picture, (_, heat) in zip(pictures, made, strict=True)]
     else:
-        predictions, explanations = classifier.classify(pictures), None
+        predictions = classifier.classify(pictures)
+        explanations = [None] * len(predictions)
     metrics.classified(tag, predictions)
     return classify_answer(tag, predictions, explanations)
 

@@ -1,9 +1,10 @@
-"""A JSON body, read strictly: UTF-8, an object, no key twice, no NaN or infinity, and not nested without end."""
+"""A JSON body, read strictly: UTF-8, an object, no key twice, no NaN or infinity, and not nested without
+end."""
 
 import json
 from typing import Any
 
-from service.refusals import echo, invalid_request
+from service.refusals import Refusal, echo, invalid_request
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
@@ -28,9 +29,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _key_given_twice(pairs: list[tuple[str, Any]]) -> Exception:
+def _key_given_twice(pairs: list[tuple[str, Any]]) -> Refusal:
     seen: set[str] = set()
-    twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+    twice = ""
+    for name, _ in pairs:
+        if name in seen:
+            twice = name
+            break
+        seen.add(name)
     return invalid_request(f"The key {echo(twice)} is given twice", field=twice[:80])
 
 

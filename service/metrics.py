@@ -1,7 +1,8 @@
 """Every Prometheus metric, declared once, and the few calls through which the service counts.
 
-Made at import time: under `bentoml serve` each worker then writes its own files, which /metrics adds up, so that the
-counts are exact with any number of workers. Labels are bounded: routes, codes, labels and loaded versions only.
+Made at import time: under `bentoml serve` each worker then writes its own files, which /metrics adds up, so
+that the counts are exact with any number of workers. Labels are bounded: routes, codes, labels and loaded
+versions only.
 """
 
 import os
@@ -21,7 +22,8 @@ from fashion.preparation import Prepared
 from service.exchange import Exchange
 
 _SECONDS: Final = (
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
 _SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _ERRORS: Final = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
@@ -37,13 +39,17 @@ STAGE_SECONDS = Histogram(
 )
 REJECTED = Counter("fashion_rejected", "Requests refused, by the error's code", ["code"])
 IMAGES = Counter("fashion_images", "Pictures prepared", ["route", "prepared_as"])
-IMAGES_PER_REQUEST = Histogram("fashion_images_per_request", "Pictures in one request", ["route"], buckets=_COUNTS)
+IMAGES_PER_REQUEST = Histogram(
+    "fashion_images_per_request", "Pictures in one request", ["route"], buckets=_COUNTS
+)
 PREDICTIONS = Counter("fashion_predictions", "Pictures classified, by predicted label", ["model", "label"])
 PROBABILITY = Histogram("fashion_prediction_probability", "Of the predicted label", buckets=_SHARES)
 NOVELTY = Histogram("fashion_novelty", "How unlike the training data", buckets=_SHARES)
 OUT_OF_DISTRIBUTION = Counter("fashion_out_of_distribution", "Pictures past the novelty threshold")
 RECONSTRUCTION_ERROR = Histogram(
-    "fashion_reconstruction_mean_squared_error", "Of reconstructed pictures, pixels on [0, 1]", buckets=_ERRORS
+    "fashion_reconstruction_mean_squared_error",
+    "Of reconstructed pictures, pixels on [0, 1]",
+    buckets=_ERRORS,
 )
 GENERATED = Counter("fashion_generated", "Samples generated, by label", ["label"])
 MODEL_INFO = Gauge(
@@ -70,7 +76,7 @@ def in_progress() -> Iterator[None]:
 
 def answered(exchange: Exchange, method: str) -> None:
     """Count a finished request, with the time that it took and where it went."""
-    route = exchange.route_label
+    route = exchange.route.path
     now = perf_counter()
     REQUESTS.labels(route, method if method in _METHODS else "other", str(int(exchange.status))).inc()
     REQUEST_SECONDS.labels(route).observe(now - exchange.started)
@@ -84,7 +90,7 @@ def answered(exchange: Exchange, method: str) -> None:
 
 def prepared(exchange: Exchange, pictures: Sequence[Prepared]) -> None:
     """Count the pictures of one request."""
-    route = exchange.route_label
+    route = exchange.route.path
     IMAGES_PER_REQUEST.labels(route).observe(len(pictures))
     kinds = [picture.kind for picture in pictures]
     for kind in set(kinds):
@@ -132,12 +138,13 @@ def exposition() -> bytes:
         return generate_latest(_WithoutFormerModels(REGISTRY))
     _forget_dead_workers(Path(folder))
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, folder)
+    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
     return generate_latest(_WithoutFormerModels(registry))
 
 
 class _WithoutFormerModels:
-    """The metrics, less the models that are not served any more: a file of metrics can be zeroed but not cut."""
+    """The metrics, less the models that are not served any more: a file of metrics can be zeroed but not
+    cut."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -157,6 +164,6 @@ def _forget_dead_workers(folder: Path) -> None:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            mark_process_dead(pid, str(folder))
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
         except PermissionError:
             continue

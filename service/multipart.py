@@ -1,7 +1,8 @@
-"""multipart/form-data, parsed in one pass over a body that is already in memory (RFC 7578, RFC 2046 section 5.1).
+"""multipart/form-data, parsed in one pass over a body that is already in memory (RFC 7578, RFC 2046 section
+5.1).
 
-A streaming parser calls back for every piece of every part, which costs more than a small picture's inference; here
-the body is bounded and whole, so that finding the delimiters is all there is to do.
+A streaming parser calls back for every piece of every part, which costs more than a small picture's
+inference; here the body is bounded and whole, so that finding the delimiters is all there is to do.
 """
 
 import re
@@ -12,7 +13,9 @@ from service.refusals import echo, invalid_request, too_large
 
 _MAX_PART_HEADER_BYTES: Final = 8 * 1024
 _BOUNDARY: Final = re.compile(r';\s*boundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))(?:\s*;|\s*$)', re.IGNORECASE)
-_DISPOSITION: Final = re.compile(rb"(?:^|\r\n)content-disposition:[ \t]*form-data[ \t]*(;[^\r\n]*)", re.IGNORECASE)
+_DISPOSITION: Final = re.compile(
+    rb"(?:^|\r\n)content-disposition:[ \t]*form-data[ \t]*(;[^\r\n]*)", re.IGNORECASE
+)
 # One parameter: a quoted string with backslash escapes, as in name="a \"b\"", or a bare token.
 _PARAMETER: Final = re.compile(rb';[ \t]*([^\s=;"]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s";]+))')
 

@@ -1,4 +1,5 @@
-"""The routes for operators: what is served, and the metrics. Health and the documents are BentoML's own routes."""
+"""The routes for operators: what is served, and the metrics. Health and the documents are BentoML's own
+routes."""
 
 import bentoml
 from prometheus_client import CONTENT_TYPE_LATEST

@@ -1,7 +1,7 @@
 """Options from where a client put them (JSON, form parts, the query) to their validated model.
 
-JSON values keep their types; texts become what the option's type asks for. Every way leads to the same model, so the
-same mistake gets the same message.
+JSON values keep their types; texts become what the option's type asks for. Every way leads to the same
+model, so the same mistake gets the same message.
 """
 
 import json
@@ -28,7 +28,11 @@ def query_options(query: bytes) -> dict[str, str]:
         return {}
     try:
         pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PAIRS, separator="&"
+            query.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PAIRS,
+            separator="&",
         )
     except ValueError:
         raise invalid_request("The query string must be at most 50 pairs of name=value in UTF-8") from None
@@ -45,12 +49,11 @@ def merge(pairs: Any, into: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def validate(
-    model: type[AnyOptions], typed: Mapping[str, Any], texts: Mapping[str, str]
-) -> AnyOptions:
-    """The options from JSON values and texts; refused where one is unknown, of a wrong type or out of range."""
+def validate(model: type[AnyOptions], typed: Mapping[str, Any], texts: Mapping[str, str]) -> AnyOptions:
+    """The options from JSON values and texts; refused where one is unknown, of a wrong type or out of
+    range."""
     if not typed and not texts:
-        return _defaults(model)
+        return model()
     values = merge(((name, _from_text(model, name, text)) for name, text in texts.items()), typed)
     if unknown := next((name for name in values if name not in model.model_fields), None):
         known = ", ".join(model.model_fields)
@@ -59,11 +62,6 @@ def validate(
         return model.model_validate(values)
     except ValidationError as error:
         raise _explained(error) from None
-
-
-@cache
-def _defaults(model: type[AnyOptions]) -> AnyOptions:
-    return model()
 
 
 def _from_text(model: type[Options], name: str, text: str) -> Any:
@@ -97,7 +95,8 @@ def _explained(error: ValidationError) -> Refusal:
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """A field's name with the indices inside it: latents[3], not pydantic's names for the branches it tried."""
+    """A field's name with the indices inside it: latents[3], not pydantic's names for the branches it
+    tried."""
     name, *rest = location
     indices = takewhile(lambda part: isinstance(part, int), rest)
     return f"{name}{''.join(f'[{index}]' for index in indices)}"

@@ -1,6 +1,8 @@
-"""A request's pictures to network inputs, within the limits on their pixels, with errors that say which picture."""
+"""A request's pictures to network inputs, within the limits on their pixels, with errors that say which
+picture."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from fashion.decoding import OpenedPicture, Picture, open_picture
@@ -22,41 +24,51 @@ _WHAT_IS_WRONG: Final[dict[type[PictureError], str]] = {
 
 
 def prepare_pictures(
-    exchange: Exchange, pictures: Sequence[bytes], mode: PrepareMode, settings: Settings, *, inline: bool
+    exchange: Exchange,
+    pictures: Sequence[bytes],
+    mode: PrepareMode,
+    view_side: int | None,
+    settings: Settings,
+    *,
+    inline: bool,
 ) -> list[Prepared]:
-    """Open all pictures, check their sizes, then decode and prepare each; refused at the first that cannot be used.
+    """Open all pictures, check their sizes, then decode and prepare each; refused at the first that cannot
+    be used.
 
     With `inline`, TooLargeForTheLoop is raised instead of decoding pictures that are not small.
     """
     count = len(pictures)
+    decode_one = partial(_decode, max_pixels=settings.max_picture_pixels, side=view_side)
+    prepare_one = partial(prepare, mode=mode, view_side=view_side)
     now = exchange.marked
-    opened = [_blaming(index, count, open_one, data) for index, data in enumerate(pictures)]
+    opened = [_blaming(index, count, _open, data) for index, data in enumerate(pictures)]
     _check_pixels(opened, settings, inline=inline)
     prepared = []
     for index, picture in enumerate(opened):
         exchange.check_time()
-        decoded = _blaming(index, count, decode_one, picture, settings.max_picture_pixels)
+        decoded = _blaming(index, count, decode_one, picture)
         now = exchange.mark("decode", now)
-        prepared.append(_blaming(index, count, prepare, decoded, mode))
+        prepared.append(_blaming(index, count, prepare_one, decoded))
         now = exchange.mark("prepare", now)
     return prepared
 
 
-def open_one(data: bytes) -> Picture | OpenedPicture:
+def _open(data: bytes) -> Picture | OpenedPicture:
     """Read a picture's header; the smallest and most usual kind comes decoded at once."""
     plain = read_plain_png(data)
     return open_picture(data) if plain is None else Picture(plain, (plain.shape[1], plain.shape[0]))
 
 
-def decode_one(picture: Picture | OpenedPicture, max_pixels: int) -> Picture:
+def _decode(picture: Picture | OpenedPicture, *, max_pixels: int, side: int | None) -> Picture:
     """Decode an opened picture, at the scale that preparation needs."""
     if isinstance(picture, Picture):
         return picture
-    return picture.decode(max_pixels=max_pixels, target_side=WORKING_SIDE)
+    return picture.decode(max_pixels=max_pixels, target_side=max(WORKING_SIDE, side or 0))
 
 
 def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> None:
-    """Refuse too many pixels before any is decoded; one picture's own limit is checked where it is decoded."""
+    """Refuse too many pixels before any is decoded; one picture's own limit is checked where it is
+    decoded."""
     sizes = [picture.num_pixels for picture in pictures if isinstance(picture, OpenedPicture)]
     if sum(sizes) > settings.max_request_pixels:
         raise too_large(
@@ -75,4 +87,4 @@ def _blaming(index: int, count: int, step: Callable[..., T], *arguments: object)
     except PictureError as error:
         refusal = refusal_of(error)
         message = f"Image {index + 1} of {count} {_WHAT_IS_WRONG.get(type(error), 'cannot be used')}: {error}"
-        raise Refusal(refusal.status, refusal.code, message, field=f"images[{index}]") from None
+        raise Refusal(refusal.code, message, field=f"images[{index}]") from None

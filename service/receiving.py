@@ -1,4 +1,5 @@
-"""The bytes of a request's body, within the limits on their number and on the time that sending them may take."""
+"""The bytes of a request's body, within the limits on their number and on the time that sending them may
+take."""
 
 import asyncio
 

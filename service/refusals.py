@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Literal
 
 from fashion.errors import (
     FashionError,
@@ -24,21 +24,57 @@ logger = logging.getLogger(__name__)
 _LONGEST_ECHO: Final = 80
 
 
+Code = Literal[
+    "invalid_request",
+    "not_found",
+    "unknown_model",
+    "method_not_allowed",
+    "not_acceptable",
+    "request_timeout",
+    "too_large",
+    "unsupported_media_type",
+    "invalid_image",
+    "overloaded",
+    "internal",
+    "not_ready",
+    "timeout",
+]
+
+STATUS: Final[Mapping[Code, HTTPStatus]] = {
+    "invalid_request": HTTPStatus.BAD_REQUEST,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "unknown_model": HTTPStatus.NOT_FOUND,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "not_acceptable": HTTPStatus.NOT_ACCEPTABLE,
+    "request_timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "invalid_image": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "overloaded": HTTPStatus.TOO_MANY_REQUESTS,
+    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,
+    "timeout": HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+_CODES: Final[Mapping[type[FashionError], Code]] = {
+    PictureTooLarge: "too_large",
+    PictureError: "invalid_image",
+    InvalidValue: "invalid_request",
+    WrongKind: "invalid_request",
+    UnknownModel: "unknown_model",
+}
+_FIELDS: Final[Mapping[type[FashionError], str]] = {WrongKind: "model", UnknownModel: "model"}
+
+
 class Refusal(Exception):
-    """A request that is not answered with a result. `field` names what is at fault, if a part of the request is."""
+    """A request that is not answered with a result. `field` names the part of it that is at fault."""
 
     def __init__(
-        self,
-        status: HTTPStatus,
-        code: str,
-        message: str,
-        *,
-        field: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, code: Code, message: str, *, field: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(message)
-        self.status = status
         self.code = code
+        self.status = STATUS[code]
         self.message = message
         self.field = field
         self.headers = headers or {}
@@ -50,63 +86,49 @@ class Refusal(Exception):
 
 
 def invalid_request(message: str, *, field: str | None = None) -> Refusal:
-    """A request that is malformed, or an option that is missing, unknown, of the wrong type or out of range."""
-    return Refusal(HTTPStatus.BAD_REQUEST, "invalid_request", message, field=field)
+    """A request that is malformed, or an option that is missing, unknown, mistyped or out of range."""
+    return Refusal("invalid_request", message, field=field)
 
 
 def too_large(message: str, *, field: str | None = None) -> Refusal:
     """A request beyond one of the limits."""
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", message, field=field)
+    return Refusal("too_large", message, field=field)
 
 
 def overloaded(message: str) -> Refusal:
     """A request that finds the queue full; it may come again in a second."""
-    return Refusal(
-        HTTPStatus.TOO_MANY_REQUESTS, "overloaded", message, headers={"Retry-After": "1"}
-    )
+    return Refusal("overloaded", message, headers={"Retry-After": "1"})
 
 
 def not_ready(message: str) -> Refusal:
     """A request that needs a model which could not be loaded."""
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", message, headers={"Retry-After": "1"})
+    return Refusal("not_ready", message, headers={"Retry-After": "1"})
 
 
 def request_timeout(seconds: float) -> Refusal:
     """A request that was sent too slowly; its connection is of no further use."""
     message = f"The request was not received within {seconds:g} s: send it faster, or send less"
-    return Refusal(HTTPStatus.REQUEST_TIMEOUT, "request_timeout", message, headers={"Connection": "close"})
+    return Refusal("request_timeout", message, headers={"Connection": "close"})
 
 
 def answer_timeout(seconds: float) -> Refusal:
     """A request that could not be answered in time."""
     message = f"The answer took longer than {seconds:g} s: send fewer or smaller pictures, or try again later"
-    return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "timeout", message)
+    return Refusal("timeout", message)
 
 
 def internal() -> Refusal:
     """A defect of the service: the log has the details, the client gets none."""
-    message = "The service failed on this request; its operator finds the reason in the log by the request id"
-    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", message)
-
-
-_FIELDS: Final[dict[type[FashionError], str]] = {WrongKind: "model", UnknownModel: "model"}
-_CODES: Final[dict[type[FashionError], tuple[HTTPStatus, str]]] = {
-    PictureTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
-    PictureError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_image"),
-    InvalidValue: (HTTPStatus.BAD_REQUEST, "invalid_request"),
-    WrongKind: (HTTPStatus.BAD_REQUEST, "invalid_request"),
-    UnknownModel: (HTTPStatus.NOT_FOUND, "unknown_model"),
-}
+    return Refusal("internal", "The service failed on this request; the log tells why, by the request's id")
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """The refusal that `error` becomes: itself, a row of the table, or, for what nobody foresaw, a logged 500."""
+    """What `error` becomes: itself, a row of the table, or, for what nobody foresaw, a logged 500."""
     if isinstance(error, Refusal):
         return error
-    for kind, (status, code) in _CODES.items():
+    for kind, code in _CODES.items():
         if isinstance(error, kind):
-            field = getattr(error, "field", None) or _FIELDS.get(kind)
-            return Refusal(status, code, str(error), field=field)
+            return Refusal(code, str(error), field=getattr(error, "field", None) or _FIELDS.get(kind))
     logger.error("unforeseen", exc_info=error)
     return internal()
 

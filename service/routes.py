@@ -1,8 +1,8 @@
-"""Which routes there are, and what each takes and gives: the guard, the metrics and the OpenAPI document read it here."""
+"""Which routes there are, and what each takes and gives: the guard, the metrics and the OpenAPI document
+read it here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Final
 
 from service.refusals import Refusal
@@ -11,8 +11,6 @@ JSON: Final = "application/json"
 MULTIPART: Final = "multipart/form-data"
 ANY_BYTES: Final = "application/octet-stream"
 PNG: Final = "image/png"
-
-OTHER: Final = "other"  # the metrics' label of every path that is no route
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,6 @@ class Route:
         if method not in self.methods:
             allowed = ", ".join(self.methods)
             raise Refusal(
-                HTTPStatus.METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 f"{self.path} answers {allowed}, not {method[:20]}",
                 headers={"Allow": allowed},
@@ -48,10 +45,12 @@ class Route:
             return
         expected = f"{MULTIPART}, {JSON}, image/* or {ANY_BYTES}" if self.takes_pictures else JSON
         raise Refusal(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             f"{self.path} takes {expected}, not {media_type[:80] or 'a body without a Content-Type'}",
         )
+
+
+OTHER: Final = Route("other", ())  # stands for every path that is no route
 
 
 def _picture_route(path: str, *, gives_sheets: bool = False) -> Route:
@@ -84,7 +83,5 @@ def find_route(path: str) -> Route:
     if route is None and path.startswith(f"{_STATIC_CONTENT.path}/"):
         route = _STATIC_CONTENT
     if route is None:
-        raise Refusal(
-            HTTPStatus.NOT_FOUND, "not_found", f"There is nothing here; there is {', '.join(ROUTES)}"
-        )
+        raise Refusal("not_found", f"There is nothing here; there is {', '.join(ROUTES)}")
     return route

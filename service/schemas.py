@@ -1,16 +1,19 @@
-"""What clients may ask and what they are answered: the pydantic models of every request's options and every answer.
+"""What clients may ask and what they are answered: the pydantic models of every request's options and every
+answer.
 
-Types, ranges, units and examples stand here once; validation, /docs.json, /schema.json and the SDK derive from them.
+Types, ranges, units and examples stand here once; validation, /docs.json, /schema.json and the SDK derive
+from them.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import ModelKind
 from fashion.preparation import InputKind, PrepareMode
+from service.refusals import Code
 
 MAX_COUNT = 1024
 MAX_SEED = 2**53 - 1  # the largest integer that every JSON reader keeps exactly
@@ -49,7 +52,10 @@ _LATENT_SCHEMA = {
         _LATENT_ARRAY,
         {
             "type": "object",
-            "properties": {"mean": _LATENT_ARRAY, "log_variance": {"anyOf": [_LATENT_ARRAY, {"type": "null"}]}},
+            "properties": {
+                "mean": _LATENT_ARRAY,
+                "log_variance": {"anyOf": [_LATENT_ARRAY, {"type": "null"}]},
+            },
             "required": ["mean"],
             "additionalProperties": False,
         },
@@ -86,8 +92,8 @@ class PictureOptions(Options):
     prepare: Annotated[
         PrepareMode,
         Field(
-            description="`auto`: a 28x28 grey picture is a network input and goes through untouched, anything else "
-            "is a photograph. `photograph`: all are photographs. `none`: all must be 28x28."
+            description="`auto`: a 28x28 grey picture is a network input and goes through untouched, "
+            "anything else is a photograph. `photograph`: all are photographs. `none`: all must be 28x28."
         ),
     ] = "auto"
 
@@ -110,7 +116,9 @@ class GenerateOptions(Options):
     ] = None
     seed: Annotated[
         Annotated[int, Field(ge=0, le=MAX_SEED), Whole] | None,
-        Field(description="The same seed, model and fields give the same bytes; drawn and told where not given."),
+        Field(
+            description="The same seed, model and fields give the same bytes; drawn and told where not given."
+        ),
     ] = None
     temperature: Annotated[
         float, Field(ge=0, le=2, description="Scales the spread about the prior's centres.")
@@ -120,8 +128,8 @@ class GenerateOptions(Options):
         Field(
             min_length=1,
             max_length=MAX_COUNT,
-            description="Latents to decode as they are: arrays, or the objects that /encode gives, whose mean is "
-            "taken. Excludes count, label, seed and temperature.",
+            description="Latents to decode as they are: arrays, or the objects that /encode gives, whose "
+            "mean is taken. Excludes count, label, seed and temperature.",
         ),
     ] = None
     columns: Annotated[
@@ -131,8 +139,12 @@ class GenerateOptions(Options):
 
     @model_validator(mode="after")
     def _latents_stand_alone(self) -> "GenerateOptions":
-        if self.latents is not None and (drawn := self.model_fields_set & {"count", "label", "seed", "temperature"}):
-            raise ValueError(f"latents are decoded as they are: leave out {', '.join(sorted(drawn))}, or latents")
+        if self.latents is not None and (
+            drawn := self.model_fields_set & {"count", "label", "seed", "temperature"}
+        ):
+            raise ValueError(
+                f"latents are decoded as they are: leave out {', '.join(sorted(drawn))}, or latents"
+            )
         return self
 
     @property
@@ -165,10 +177,14 @@ class PredictionAnswer(BaseModel):
     prediction_set: Annotated[
         list[str], Field(min_length=1, description="Holds the true label with the probability `coverage`.")
     ]
-    coverage: Annotated[float | None, Field(description="null for a kind of input without its own calibration.")]
+    coverage: Annotated[
+        float | None, Field(description="null for a kind of input without its own calibration.")
+    ]
     novelty: Annotated[
         float | None,
-        Field(ge=0, le=1, description="The share of calibration pictures of this kind that look less unusual."),
+        Field(
+            ge=0, le=1, description="The share of calibration pictures of this kind that look less unusual."
+        ),
     ]
     in_distribution: bool | None
     prepared_as: InputKind
@@ -253,12 +269,11 @@ class ModelsAnswer(BaseModel):
 class ErrorDetail(BaseModel):
     """What went wrong."""
 
-    code: Literal[
-        "invalid_request", "not_found", "unknown_model", "method_not_allowed", "not_acceptable", "request_timeout",
-        "too_large", "unsupported_media_type", "invalid_image", "overloaded", "internal", "not_ready", "timeout",
-    ]  # fmt: skip
+    code: Code
     message: Annotated[str, Field(description="What was expected, what came, and what to do.")]
-    field: Annotated[str | None, Field(description="The part of the request at fault.", examples=["images[1]"])]
+    field: Annotated[
+        str | None, Field(description="The part of the request at fault.", examples=["images[1]"])
+    ]
 
 
 class ErrorAnswer(BaseModel):

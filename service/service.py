@@ -1,7 +1,7 @@
 """The service: four typed endpoints, each of which reads, prepares, infers and answers.
 
-`bentoml serve` finds it through bentofile.yaml. What stands around the endpoints is in guard.py, what BentoML's typed
-surface needs in wire.py, what the models do in inference.py.
+`bentoml serve` finds it through bentofile.yaml. What stands around the endpoints is in guard.py, what
+BentoML's typed surface needs in wire.py, what the models do in inference.py.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from service import inference, metrics
 from service.bento import GuardedService, pinned_model
 from service.catalogue import Catalogue
 from service.exchange import Exchange
+from service.incoming import Asked
 from service.operations import operations
 from service.pictures import prepare_pictures
 from service.schemas import (
@@ -32,7 +33,6 @@ from service.schemas import (
 from service.settings import settings
 from service.store import AUTOENCODER, CLASSIFIER, alias_source
 from service.wire import (
-    Asked,
     ClassifyInput,
     ClassifyOutput,
     EncodeInput,
@@ -48,6 +48,7 @@ from service.wire import (
 from service.work import Work
 
 T = TypeVar("T")
+AnyPictureOptions = TypeVar("AnyPictureOptions", bound=PictureOptions)
 
 
 @bentoml.service(
@@ -101,7 +102,7 @@ class FashionService:
         asked = await incoming.read(ClassifyOptions, self._settings)
         tag, classifier = await self.catalogue.classifier(asked.options.model)
         infer = partial(inference.classify, tag, classifier, asked.options.explain)
-        return await self._answer(incoming.exchange, asked, infer)
+        return await self._answer(incoming.exchange, asked, infer, view_side=classifier.view_side)
 
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
     @refusing
@@ -132,20 +133,25 @@ class FashionService:
         return _sheet_or_answer(await self._work.run(exchange, partial(_timed, exchange, infer), small=small))
 
     async def _answer(
-        self, exchange: Exchange, asked: Asked[PictureOptions], infer: Callable[[list[Prepared]], T]
+        self,
+        exchange: Exchange,
+        asked: Asked[AnyPictureOptions],
+        infer: Callable[[list[Prepared]], T],
+        *,
+        view_side: int | None = None,
     ) -> T:
         """Prepare the pictures and infer, in the loop or in a thread, as large as the request is."""
 
         def job(inline: bool) -> T:
             prepared = prepare_pictures(
-                exchange, asked.pictures, asked.options.prepare, self._settings, inline=inline
+                exchange, asked.pictures, asked.options.prepare, view_side, self._settings, inline=inline
             )
             metrics.prepared(exchange, prepared)
             return _timed(exchange, partial(infer, prepared), inline)
 
         return await self._work.run(exchange, job, small=self._is_small(asked))
 
-    def _is_small(self, asked: Asked[PictureOptions]) -> bool:
+    def _is_small(self, asked: Asked[AnyPictureOptions]) -> bool:
         return (
             len(asked.pictures) <= self._settings.small_request_pictures
             and sum(map(len, asked.pictures)) <= self._settings.small_request_bytes

@@ -1,4 +1,5 @@
-"""Every setting of the service, in one frozen object, read from FASHION_* environment variables in one place."""
+"""Every setting of the service, in one frozen object, read from FASHION_* environment variables in one
+place."""
 
 from functools import cache
 from typing import Annotated, Final, Literal

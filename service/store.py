@@ -1,7 +1,8 @@
 """The BentoML model store as the service sees it: where a version lies, and which versions the aliases name.
 
-On a store, aliases live in a file beside it and move while the service runs. A built Bento carries the versions that
-`stable` named when it was built, listed in its bento.yaml, and there they never move (docs/decisions/0102).
+On a store, aliases live in a file beside it and move while the service runs. A built Bento carries the
+versions that `stable` named when it was built, listed in its bento.yaml, and there they never move
+(docs/decisions/0102).
 """
 
 import os
@@ -74,10 +75,16 @@ class PinnedAliases:
         """See AliasSource.read."""
         try:
             described = yaml.safe_load(self._bento_yaml.read_text("utf-8"))
-            tags = [model["tag"] for part in (described, *described["services"]) for model in part.get("models", [])]
+            tags = [
+                model["tag"]
+                for part in (described, *described["services"])
+                for model in part.get("models", [])
+            ]
             pins = dict(tag.split(":") for tag in tags)
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-            raise AliasError(f"{self._bento_yaml.name} does not tell this Bento's models: build it again") from error
+            raise AliasError(
+                f"{self._bento_yaml.name} does not tell this Bento's models: build it again"
+            ) from error
         return Aliases(models={name: ModelAliases(stable=version) for name, version in pins.items()})
 
     def stamp(self) -> object:
@@ -99,18 +106,19 @@ def alias_path() -> Path:
 def stable_tag(name: str) -> str | None:
     """The version that `stable` of `name` names, None where the store does not hold it.
 
-    A service without models starts too, and says that it is not ready: so neither a missing version nor a damaged
-    alias file is an error here.
+    A service without models starts too, and says that it is not ready: so neither a missing version nor a
+    damaged alias file is an error here.
     """
     try:
         version = alias_source().read().version(name, "stable")
     except AliasError:
         return None
     tag = f"{name}:{version}"
-    return tag if version and _is_in_store(tag) else None
+    return tag if version and is_in_store(tag) else None
 
 
-def _is_in_store(tag: str) -> bool:
+def is_in_store(tag: str) -> bool:
+    """Whether the store holds `tag` and can read its entry."""
     try:
         model_folder(tag)
     except (UnknownModel, DamagedArtifact):

@@ -1,9 +1,10 @@
-"""BentoML's typed surface on our own reading and writing: the one module that overrides what it does not document.
+"""BentoML's typed surface on our own reading and writing: the one module that overrides what it does not
+document.
 
-BentoML reads a request by `IODescriptor.from_http_request` and writes an answer by `to_http_response`; both have
-limits of none and errors of their own, so both are replaced here (docs/decisions/0101). The schemas stay BentoML's,
-so that /schema.json and `bentoml.SyncHTTPClient` work. tests/http/test_bentoml_surface.py fails if an upgrade moves
-what this module relies on.
+BentoML reads a request by `IODescriptor.from_http_request` and writes an answer by `to_http_response`; both
+have limits of none and errors of their own, so both are replaced here (docs/decisions/0101). The schemas
+stay BentoML's, so that /schema.json and `bentoml.SyncHTTPClient` work. tests/http/test_bentoml_surface.py
+fails if an upgrade moves what this module relies on.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import bentoml
 from bentoml.validators import ContentType
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,7 +37,8 @@ from service.settings import Settings
 
 
 class Incoming:
-    """A request as an endpoint gets it: not read yet, so that whatever is wrong with it is raised in the endpoint."""
+    """A request as an endpoint gets it: not read yet, so that whatever is wrong with it is raised in the
+    endpoint."""
 
     # BentoML calls an endpoint with the attributes that `model_fields` of its input names.
     model_fields: Final = ("incoming",)
@@ -116,21 +118,21 @@ class Sheet(Response):
 
 
 Service = TypeVar("Service")
-Endpoint = Callable[[Service, Incoming], Awaitable[BaseModel | Sheet]]
+Answer = TypeVar("Answer")
+Endpoint = Callable[[Service, Incoming], Awaitable[Answer]]
 
 
-def refusing(endpoint: Endpoint[Service]) -> Endpoint[Service]:
-    """Let an endpoint raise: what it raises is left for the guard to send, past BentoML's own error bodies."""
+def refusing(endpoint: Endpoint[Service, Answer]) -> Endpoint[Service, Answer | Response]:
+    """Let an endpoint raise: the guard sends what that means, past BentoML's own error bodies."""
 
     @wraps(endpoint)
-    async def answered(self: Service, incoming: Incoming) -> BaseModel | Response:
+    async def answered(self: Service, incoming: Incoming) -> Answer | Response:
         try:
             return await endpoint(self, incoming)
         except ClientGone:
             incoming.exchange.abandoned = True
-            return Response()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the table in refusals.py logs what it does not know)
             incoming.exchange.refusal = refusal_of(error)
-            return Response(status_code=incoming.exchange.refusal.status)
+        return Response()
 
     return answered

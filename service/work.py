@@ -1,7 +1,9 @@
-"""Where computing happens: small jobs in the event loop's own thread, large ones in a few threads of their own.
+"""Where computing happens: small jobs in the event loop's own thread, large ones in a few threads of their
+own.
 
-A small picture is answered sooner inline than a hand-over to a thread would take. A large one would stall every small
-request behind it, so it leaves the loop; Pillow and the engine compute without Python's lock, so the loop goes on.
+A small picture is answered sooner inline than a hand-over to a thread would take. A large one would stall
+every small request behind it, so it leaves the loop; Pillow and the engine compute without Python's lock,
+so the loop goes on.
 """
 
 import asyncio
@@ -30,8 +32,8 @@ class Work:
     async def run(self, exchange: Exchange, job: Callable[[bool], T], *, small: bool) -> T:
         """Run `job(inline)`; inline it may raise TooLargeForTheLoop, and then runs again in a thread.
 
-        Gives way once before, so that all requests that have arrived are counted, and some refused, before the loop
-        is busy again. Raises the refusal of an answer that comes too late, and of a job too many.
+        Gives way once before, so that all requests that have arrived are counted, and some refused, before
+        the loop is busy again. Raises the refusal of an answer that comes too late, and of a job too many.
         """
         await asyncio.sleep(0)
         exchange.check_time()
