@@ -1,7 +1,7 @@
 """The variational autoencoder as a system: its networks, its objective and the graphs that are served.
 
-The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). The prior that new
-latents are drawn from is fitted afterwards, when latents no longer move (`prior_fitting.py`).
+The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). The prior that is
+sampled from is fitted afterwards, when latents no longer move (`prior_fitting.py`).
 """
 
 import copy
