@@ -1,7 +1,7 @@
 """The variational autoencoder as a system: its networks, its objective and the graphs that are served.
 
-The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). The prior that is
-sampled from is fitted afterwards, when latents no longer move (`prior_fitting.py`).
+The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). The prior that
+is sampled from is fitted afterwards, when latents no longer move (`prior_fitting.py`).
 """
 
 import copy
@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from training.losses import cross_entropy_nats, kl_nats, sample_latents, squared_error
 from training.networks.autoencoders import (
     ConvolutionalAutoencoder,
-    ConvolutionalDecoder,
-    ConvolutionalEncoder,
     ConvolutionalSettings,
 )
 from training.ranges import NotNegative, Share
@@ -84,7 +82,7 @@ class VariationalSystem(System):
 class ServedEncoder(nn.Module):
     """What is exported: UInt8 (batch, 28, 28) to mean and log variance, each (batch, latent)."""
 
-    def __init__(self, encoder: ConvolutionalEncoder) -> None:
+    def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
 
@@ -97,7 +95,7 @@ class ServedEncoder(nn.Module):
 class ServedDecoder(nn.Module):
     """What is exported: Float (batch, latent) to images (batch, 28, 28) on [0, 1]."""
 
-    def __init__(self, decoder: ConvolutionalDecoder) -> None:
+    def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
         self.decoder = decoder
 

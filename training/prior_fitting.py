@@ -1,0 +1,142 @@
+"""The prior that an autoencoder generates from: mixtures of Gaussians, one a label, fitted to frozen latents.
+
+Encoder and decoder never see a label. What a VAE's posteriors fill, taken together, is not the N(0, I) that
+it was trained against (Hoffman and Johnson 2016, "ELBO surgery"): drawing from where they lie gives better
+pictures, and is worth several nats of the ELBO. Mixed by the labels' frequencies, the prior is a density
+over all latents, the one that `log_density` evaluates. Latents come from the exported encoder, so that the
+artifact alone decides.
+"""
+
+import io
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.special import logsumexp
+from sklearn import mixture
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from fashion.artifact import Artifact
+from fashion.autoencoder import Autoencoder, Latents
+from fashion.errors import InvalidValue
+from fashion.labels import LABELS, NUM_LABELS
+from fashion.manifest import Prior
+from fashion.prior import GaussianMixture
+from training.dataset import Dataset
+from training.rewriting import rewrite_artifact
+
+PRIOR_FILE: Final = "prior.npz"
+COMPONENTS: Final = 4
+"""For each label. Held-out log density no longer rises beyond four (docs/vae.md)."""
+# Added to every variance: keeps a component from shrinking onto a few latents.
+_LEAST_VARIANCE: Final = 1e-3
+# Encodings are computed in parts of this many pictures, which bounds the memory.
+_BATCH: Final = 500
+
+
+def add_prior(
+    artifact: Artifact, training: Dataset, *, components: int = COMPONENTS, seed: int = 0
+) -> Artifact:
+    """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`."""
+    latents = encodings(Autoencoder(artifact), training.images)
+    fitted = fit_prior(sampled(latents, seed), training.labels, components=components, seed=seed)
+    prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
+    return rewrite_artifact(artifact, {"prior": prior}, {PRIOR_FILE: prior_bytes(fitted)})
+
+
+def fit_prior(
+    latents: NDArray[np.float32], labels: NDArray[np.int64], *, components: int = COMPONENTS, seed: int = 0
+) -> GaussianMixture:
+    """Fit a mixture of `components` Gaussians with full covariance to each label's latents (count, latent).
+
+    Raises InvalidValue where a label has fewer latents than two for each component.
+    """
+    counts = np.bincount(labels, minlength=NUM_LABELS)
+    if (fewest := int(counts.min())) < 2 * components:
+        raise InvalidValue(
+            f"Expected at least {2 * components} pictures of every label for {components} components, came "
+            f"{fewest} of {LABELS[int(counts.argmin())]}: give more pictures or fewer components.",
+            field="components",
+        )
+    # More threads than one only wait for each other on matrices this small.
+    with threadpool_limits(limits=1):
+        fits = [_fit_label(latents[labels == label], components, seed) for label in range(NUM_LABELS)]
+    return GaussianMixture(
+        weights=np.stack([fit.weights_ for fit in fits]),
+        means=np.stack([fit.means_ for fit in fits]).astype(np.float32),
+        factors=np.stack([np.linalg.cholesky(fit.covariances_) for fit in fits]).astype(np.float32),
+        label_frequencies=counts / counts.sum(),
+    )
+
+
+def encodings(autoencoder: Autoencoder, images: NDArray[np.uint8]) -> Latents:
+    """The posteriors of network inputs (count, 28, 28); InvalidValue where the model has none."""
+    parts = [autoencoder.encode(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+    log_variances = [part.log_variance for part in parts if part.log_variance is not None]
+    if len(log_variances) < len(parts):
+        name = autoencoder.artifact.manifest.name
+        raise InvalidValue(
+            f"{name} is no variational autoencoder: it encodes to points, which have no density"
+        )
+    return Latents(np.concatenate([part.mean for part in parts]), np.concatenate(log_variances))
+
+
+def sampled(latents: Latents, seed: int) -> NDArray[np.float32]:
+    """One latent drawn from each posterior, (count, latent); the same seed gives the same latents."""
+    noise = np.random.default_rng(seed).standard_normal(latents.mean.shape, dtype=np.float32)
+    points: NDArray[np.float32] = latents.mean + np.exp(0.5 * _log_variance(latents)) * noise
+    return points
+
+
+def posterior_log_density(latents: Latents, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """log q(points | pictures) in nats, row by row: (count, latent) to (count,)."""
+    log_variance = _log_variance(latents).astype(np.float64)
+    squares = np.square(points - latents.mean, dtype=np.float64) * np.exp(-log_variance)
+    return np.asarray(-0.5 * (squares + log_variance + np.log(2 * np.pi)).sum(axis=1))
+
+
+def log_density(prior: GaussianMixture, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """log p(points) in nats under all labels' mixtures by their frequencies: (count, latent) to (count,)."""
+    log_weights = np.log(prior.label_frequencies[:, None] * prior.weights)
+    terms = [
+        log_weights[label, component] + _gaussian_log_density(prior, label, component, points)
+        for label, component in np.ndindex(*prior.weights.shape)
+    ]
+    return np.asarray(logsumexp(terms, axis=0))
+
+
+def prior_bytes(prior: GaussianMixture) -> bytes:
+    """The file that `fashion.prior` reads; equal priors give equal bytes."""
+    file = io.BytesIO()
+    np.savez(
+        file,
+        allow_pickle=False,
+        weights=prior.weights,
+        means=prior.means,
+        factors=prior.factors,
+        label_frequencies=prior.label_frequencies,
+    )
+    return file.getvalue()
+
+
+def _fit_label(latents: NDArray[np.float32], components: int, seed: int) -> mixture.GaussianMixture:
+    model = mixture.GaussianMixture(components, reg_covar=_LEAST_VARIANCE, max_iter=300, random_state=seed)
+    return model.fit(latents.astype(np.float64))
+
+
+def _gaussian_log_density(
+    prior: GaussianMixture, label: int, component: int, points: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    factor = prior.factors[label, component].astype(np.float64)
+    whitened = solve_triangular(factor, (points - prior.means[label, component]).T, lower=True)
+    size = points.shape[1]
+    return np.asarray(
+        -0.5 * (np.square(whitened).sum(axis=0) + size * np.log(2 * np.pi)) - np.log(np.diag(factor)).sum()
+    )
+
+
+def _log_variance(latents: Latents) -> NDArray[np.float32]:
+    if latents.log_variance is None:
+        raise InvalidValue("these latents are points without a variance: encode with a variational model")
+    return latents.log_variance
