@@ -1,7 +1,7 @@
 """Random changes of training pictures that leave their labels true, vectorised over the batch.
 
-Everything random comes from the generator that is passed in, so that a batch is a pure function of the seed, the
-epoch and the step: an interrupted run continues with the very pictures it would have seen.
+Everything random comes from the generator that is passed in, so that a batch is a pure function of the seed,
+the epoch and the step: an interrupted run continues with the very pictures it would have seen.
 """
 
 from dataclasses import dataclass
@@ -44,8 +44,8 @@ def plain(images: Tensor, labels: Tensor) -> Batch:
 def augment(images: Tensor, labels: Tensor, settings: Augmentation, generator: Generator) -> Batch:
     """Change a batch at random.
 
-    `images` is UInt8 (batch, 28, 28), `labels` Int64 (batch,), `generator` on the same device. Moves, mirroring and
-    erasing act on each picture by itself; mixing pairs pictures of the batch.
+    `images` is UInt8 (batch, 28, 28), `labels` Int64 (batch,), `generator` on the same device. Moves,
+    mirroring and erasing act on each picture by itself; mixing pairs pictures of the batch.
     """
     if settings.shift:
         images = _shifted(images, settings.shift, generator)
@@ -71,7 +71,8 @@ def _shifted(images: Tensor, furthest: int, generator: Generator) -> Tensor:
 
 def _erased(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     area = _uniform(images, generator, low=0.02, high=settings.erase_largest)
-    # The paper draws the aspect ratio evenly between 0.3 and 1/0.3; evenly in the logarithm treats both alike.
+    # The paper draws the aspect ratio evenly between 0.3 and 1/0.3; evenly in the logarithm treats both
+    # alike.
     aspect = torch.exp(_uniform(images, generator, low=-1.2, high=1.2))
     inside = _rectangles(images, (area * aspect).sqrt(), (area / aspect).sqrt(), generator)
     chosen = _uniform(images, generator) < settings.erase
@@ -80,7 +81,8 @@ def _erased(images: Tensor, settings: Augmentation, generator: Generator) -> Ten
 
 
 def _rectangles(images: Tensor, height: Tensor, width: Tensor, generator: Generator) -> Tensor:
-    """Masks (batch, side, side) of one rectangle each, placed anywhere inside; sizes are shares of the side."""
+    """Masks (batch, side, side) of one rectangle each, placed anywhere inside; sizes are shares of the
+    side."""
     side = images.shape[-1]
     positions = torch.arange(side, device=images.device)
     spans = []

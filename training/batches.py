@@ -1,7 +1,7 @@
 """Labelled pictures in memory, and the order in which a run sees them.
 
-A data loader with worker processes would cost more than it brings: the whole dataset is 47 MB. Every batch is a pure
-function of (seed, epoch, step), so an interrupted run continues exactly as if it had not been.
+A data loader with worker processes would cost more than it brings: the whole dataset is 47 MB. Every batch is
+a pure function of (seed, epoch, step), so an interrupted run continues exactly as if it had not been.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,8 @@ def derived_seed(seed: int, *purpose: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the training pictures, shuffled and augmented; what is left of a last batch is dropped."""
+    """One pass over the training pictures, shuffled and augmented; what is left of a last batch is
+    dropped."""
 
     examples: Examples
     augmentation: Augmentation

@@ -1,10 +1,9 @@
 """Two checkpoints a run: the last epoch, to continue from, and the best on validation, to keep.
 
-Lightning's own ModelCheckpoint writes no last checkpoint in an epoch that is not among the best, remembers absolute
-paths, and can leave a torn file when it is killed while writing; an interrupted run needs all three.
+Lightning's own ModelCheckpoint writes no last checkpoint in an epoch that is not among the best, remembers
+absolute paths, and can leave a torn file when it is killed while writing; an interrupted run needs all three.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ class WholeFiles(TorchCheckpointIO):
         """Write the checkpoint; an interruption leaves the one before."""
         temporary = Path(f"{path}.partial")
         super().save_checkpoint(checkpoint, temporary, storage_options)
-        os.replace(temporary, path)
+        temporary.replace(path)
 
 
 class KeepBestAndLast(Checkpoint):

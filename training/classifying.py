@@ -55,7 +55,8 @@ class ClassifierSystem(System):
         return {"total": functional.cross_entropy(logits, batch.targets), "error": _error(logits, batch)}
 
     def graphs(self) -> list[ExportGraph]:
-        """`classifier` (images to logits, features and feature maps) and `explainer` (feature maps to maps)."""
+        """`classifier` (images to logits, features and feature maps) and `explainer` (feature maps to
+        maps)."""
         network = folded(self.network)
         images = torch.randint(256, (2, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
         served = ServedClassifier(network)

@@ -1,7 +1,7 @@
 """The command line, `python -m training …`: the only place where arguments are parsed.
 
-Each command is a thin function in `cli_training.py` or `cli_models.py`. A mistake of the user ends in one sentence
-on standard error and exit status 2; nothing prints a traceback but a defect of ours.
+Each command is a thin function in `cli_training.py` or `cli_models.py`. A mistake of the user ends in one
+sentence on standard error and exit status 2; nothing prints a traceback but a defect of ours.
 """
 
 import sys

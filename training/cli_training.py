@@ -1,7 +1,7 @@
 """`recipes` and `train`.
 
-torch and Lightning take seconds to import, so commands import what they run when they run: help and misspelt options
-answer at once.
+torch and Lightning take seconds to import, so commands import what they run when they run: help and misspelt
+options answer at once.
 """
 
 from pathlib import Path
@@ -15,7 +15,9 @@ from fashion.errors import InvalidValue
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Folder of the four Fashion-MNIST files. [default: FASHION_MNIST_DIR, or download]"),
+    typer.Option(
+        "--data", help="Folder of the four Fashion-MNIST files. [default: FASHION_MNIST_DIR, or download]"
+    ),
 ]
 
 
@@ -30,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def recipes(
-    settings: Annotated[bool, typer.Option("--settings", help="Show every setting with its default.")] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Show every setting with its default.")
+    ] = False,
 ) -> None:
     """List the recipes, where they come from, and their settings."""
     from training.recipes import RECIPES
@@ -48,7 +52,9 @@ def train(
     recipe: Annotated[str, typer.Argument(help="The recipe's name; `recipes` lists them.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Override a setting of the recipe. May be repeated."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Override a setting of the recipe. May be repeated."
+        ),
     ] = None,
     data: DataOption = None,
     out: Annotated[Path | None, typer.Option(help="Run folder. [default: runs/RECIPE-TIME]")] = None,
@@ -57,7 +63,9 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Train on this many pictures only, to try things.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Train on this many pictures only, to try things.")
+    ] = None,
 ) -> None:
     """Train a recipe and leave a run folder with checkpoints, figures and a complete artifact."""
     from training.dataset import load_training
@@ -65,6 +73,7 @@ def train(
     from training.machine import Machine
     from training.recipes import find_recipe
     from training.recipes.overrides import with_overrides
+    from training.runs import new_run_path
     from training.splits import split
     from training.training_run import TrainRequest
     from training.training_run import train as run_training
@@ -73,16 +82,18 @@ def train(
         raise InvalidValue("--resume needs --out with the folder of the run to continue.", field="--resume")
     chosen = with_overrides(find_recipe(recipe), overrides or [])
     machine = Machine.choose(device, precision, threads)
-    request = TrainRequest(chosen, machine, seed=seed, out=out, resume=resume, limit=limit)
+    folder = out or new_run_path(recipe)
+    request = TrainRequest(chosen, machine, folder, seed=seed, resume=resume, limit=limit)
     console = Console()
     try:
         run_training(request, split(load_training(data)), console)
     except Interrupted as interrupted:
-        raise Stopped(_how_to_continue(interrupted.epochs_done, out)) from interrupted
+        raise Stopped(_how_to_continue(interrupted.epochs_done, folder)) from interrupted
 
 
-def _how_to_continue(epochs_done: int, out: Path | None) -> str:
+def _how_to_continue(epochs_done: int, folder: Path) -> str:
     if not epochs_done:
         return "Stopped before the first epoch ended: there is nothing to continue, start again."
-    where = out or "RUN_FOLDER"
-    return f"Stopped after {epochs_done} whole epochs. Continue with the same command and --out {where} --resume."
+    return (
+        f"Stopped after {epochs_done} whole epochs. Continue: the same command with --out {folder} --resume."
+    )

@@ -1,4 +1,5 @@
-"""From a trained system to an artifact: ONNX graphs that are checked against torch, a manifest and a probe."""
+"""From a trained system to an artifact: ONNX graphs that are checked against torch, a manifest and a
+probe."""
 
 import logging
 import subprocess
@@ -38,14 +39,19 @@ class ExportedGraph:
 
 
 def export_run(folder: RunFolder, destination: Path, metrics: dict[str, float] | None = None) -> Artifact:
-    """Write the best weights of a run as an artifact; raises GraphMismatch if a graph computes something else."""
+    """Write the best weights of a run as an artifact; raises GraphMismatch if a graph computes something
+    else."""
     settings = folder.read_settings()
     recipe = settings.build_recipe()
     return export_system(folder.load_system(), recipe, settings, destination, metrics or {})
 
 
 def export_system(
-    system: System, recipe: TrainingRecipe, settings: RunSettings, destination: Path, metrics: dict[str, float]
+    system: System,
+    recipe: TrainingRecipe,
+    settings: RunSettings,
+    destination: Path,
+    metrics: dict[str, float],
 ) -> Artifact:
     """Write a trained system as an artifact at `destination`, which must not exist."""
     exported = {graph.name: export_graph(graph) for graph in system.graphs()}
@@ -133,7 +139,8 @@ def _to_onnx(graph: ExportGraph) -> bytes:
 
 
 def _forget_origin(model: onnx.ModelProto) -> None:
-    """Drop the stack traces and source paths that torch notes beside every node: they tell of this machine alone."""
+    """Drop the stack traces and source paths that torch notes beside every node: they tell of this machine
+    alone."""
     for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
@@ -159,7 +166,7 @@ def _compare_with_torch(graph: ExportGraph, exported: ExportedGraph) -> None:
             difference = float(np.abs(found - wanted[rows]).max())
             if not difference <= graph.tolerance:
                 raise GraphMismatch(
-                    f"The exported graph {graph.name} differs from torch by {difference:.2g} in {name}, and at most "
-                    f"{graph.tolerance:g} is allowed: do not publish this model; report the versions of torch and "
-                    f"onnx ({torch.__version__}, {onnx.__version__})."
+                    f"The exported graph {graph.name} differs from torch by {difference:.2g} in {name}, and "
+                    f"at most {graph.tolerance:g} is allowed: do not publish this model; report the versions of "
+                    f"torch ({torch.__version__}) and onnx ({onnx.__version__})."
                 )

@@ -1,22 +1,49 @@
 """From the best checkpoint to a complete artifact: what `train` does once the weights are found."""
 
+import json
 import shutil
 
 from rich.console import Console
 
 from fashion.artifact import Artifact
+from fashion.errors import DatasetError
+from training.calibrate import calibrate
 from training.export import export_run
+from training.photographs import load_photographs
+from training.prior_fitting import add_prior
 from training.runs import RunFolder
+from training.senders import PhotographSplit, split_by_sender
 from training.splits import Split
 
 
-def finish(folder: RunFolder, validation: dict[str, float], split: Split, console: Console) -> Artifact:
-    """Export the run, then complete the artifact with what its kind needs; an earlier artifact is replaced.
-
-    `validation` are the figures of the kept weights, for the manifest.
-    """
-    shutil.rmtree(folder.artifact, ignore_errors=True)
-    metrics = {f"validation_{name}": value for name, value in validation.items()}
-    artifact = export_run(folder, folder.artifact, metrics)
+def finish(folder: RunFolder, split: Split, console: Console) -> Artifact:
+    """Export the run and complete the artifact; an earlier artifact of the run is replaced."""
+    artifact = export(folder)
+    artifact = complete(artifact, split, console)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
+
+
+def export(folder: RunFolder) -> Artifact:
+    """Export the run's best weights, with the summary's validation figures in the manifest."""
+    shutil.rmtree(folder.artifact, ignore_errors=True)
+    metrics: dict[str, float] = {}
+    if folder.summary_file.exists():
+        validation = json.loads(folder.summary_file.read_text(encoding="utf-8"))["validation"]
+        metrics = {f"validation_{name}": value for name, value in validation.items()}
+    return export_run(folder, folder.artifact, metrics)
+
+
+def complete(artifact: Artifact, split: Split, console: Console) -> Artifact:
+    """Fit what the artifact's kind needs beyond its weights, on pictures that training never saw."""
+    if artifact.manifest.kind == "classifier":
+        return calibrate(artifact, split, available_photographs(), console)
+    return add_prior(artifact, split.train) if artifact.manifest.variational else artifact
+
+
+def available_photographs() -> PhotographSplit | None:
+    """The photographs by sender, or None where no folder of them is named."""
+    try:
+        return split_by_sender(load_photographs())
+    except DatasetError:
+        return None

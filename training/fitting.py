@@ -1,8 +1,9 @@
 """The training loop: one for every system (see `systems.py`), run by Lightning's Trainer.
 
-Ours is what decides the result: the order of the pictures, the randomness, the schedule, what is kept. Lightning's is
-what is easy to get wrong: devices, autocast, the state of optimiser and loops in a checkpoint, signals. Everything
-random is a function of (seed, epoch, step), so a run that was interrupted ends exactly as if it had not been.
+Ours is what decides the result: the order of the pictures, the randomness, the schedule, what is kept.
+Lightning's is what is easy to get wrong: devices, autocast, the state of optimiser and loops in a checkpoint,
+signals. Everything random is a function of (seed, epoch, step), so a run that was interrupted ends exactly as
+if it had not been.
 """
 
 import logging
@@ -29,9 +30,11 @@ from training.systems import Batch, System, Terms
 
 _NOISE_STREAM = 1 << 21  # beyond any epoch number: dropout and sampling share no stream with shuffling
 _VALIDATION_STREAM = _NOISE_STREAM + 1
+_LOG_EVERY_STEPS = 10
 
 EpochRow = dict[str, float]
-"""One epoch's figures: `epoch`, `seconds`, `learning_rate`, and every term as `train/…` and `validation/…`."""
+"""One epoch's figures: `epoch`, `seconds`, `learning_rate`, and every term as `train/…` and
+`validation/…`."""
 
 
 class Interrupted(Exception):
@@ -57,7 +60,9 @@ class FitResult:
 class Fitting(pl.LightningModule):
     """A system as Lightning wants to see it."""
 
-    def __init__(self, recipe: Recipe, system: System, training: Examples, validation: Examples, seed: int) -> None:
+    def __init__(
+        self, recipe: Recipe, system: System, training: Examples, validation: Examples, seed: int
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         self.system = system
@@ -86,7 +91,9 @@ class Fitting(pl.LightningModule):
         """The current epoch's batches; asked for anew in every epoch."""
         optimisation = self.recipe.optimisation
         training = self.data.training
-        return Epoch(training, self.recipe.augmentation, optimisation.batch_size, self.seed, self.current_epoch)
+        return Epoch(
+            training, self.recipe.augmentation, optimisation.batch_size, self.seed, self.current_epoch
+        )
 
     def val_dataloader(self) -> list[int]:
         """One element: the whole split, which `validation_step` walks through on the device."""
@@ -106,9 +113,11 @@ class Fitting(pl.LightningModule):
         num_steps = self.recipe.optimisation.epochs * self.steps_per_epoch
         terms = self.system.training_terms(batch, self.global_step / num_steps)
         self._add("train", terms, len(batch))
-        if self.logger is not None and self.global_step % self.trainer.log_every_n_steps == 0:
+        if self.logger is not None and self.global_step % _LOG_EVERY_STEPS == 0:
             scalars = {f"step/{name}": float(value.detach()) for name, value in terms.items()}
-            self.logger.log_metrics({**scalars, "step/learning_rate": self._learning_rate()}, self.global_step)
+            self.logger.log_metrics(
+                {**scalars, "step/learning_rate": self._learning_rate()}, self.global_step
+            )
         return terms["total"]
 
     def on_validation_epoch_start(self) -> None:
@@ -125,10 +134,16 @@ class Fitting(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Write the epoch down; validation is its last part."""
         terms = {name: float(value.mean()) for name, value in self._sums.items()}
-        row = {"epoch": self.current_epoch + 1, "seconds": self.seconds, "learning_rate": self._learning_rate()}
+        row = {
+            "epoch": self.current_epoch + 1,
+            "seconds": self.seconds,
+            "learning_rate": self._learning_rate(),
+        }
         self.history.append({**row, **terms})
         if self.logger is not None:
-            self.logger.log_metrics({f"epoch/{name}": value for name, value in terms.items()}, self.global_step)
+            self.logger.log_metrics(
+                {f"epoch/{name}": value for name, value in terms.items()}, self.global_step
+            )
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser with its schedule, which moves with every step."""
@@ -166,12 +181,12 @@ def fit(
 ) -> FitResult:
     """Train from the beginning, or from the folder's last checkpoint, to the end.
 
-    Leaves `best.ckpt`, `last.ckpt`, `history.json` and TensorBoard scalars in the folder. Raises Interrupted on
-    Ctrl-C, with `last.ckpt` of the last whole epoch in place.
+    Leaves `best.ckpt`, `last.ckpt`, `history.json` and TensorBoard scalars in the folder. Raises Interrupted
+    on Ctrl-C, with `last.ckpt` of the last whole epoch in place.
     """
     _quieten()
     module = Fitting(recipe, build_system(recipe, seed), training, validation, seed)
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    module.to(memory_format=torch.channels_last)
     keeper = KeepBestAndLast(folder, f"validation/{module.system.monitor}")
     extra = _extra_callbacks(recipe, keeper.monitor)
     trainer = _build_trainer(recipe, folder, machine, [*callbacks, *extra, keeper])
@@ -185,7 +200,9 @@ def fit(
     return FitResult(module.history, keeper.best_epoch, keeper.best_value, module.seconds)
 
 
-def _build_trainer(recipe: Recipe, folder: RunFolder, machine: Machine, callbacks: list[Callback]) -> pl.Trainer:
+def _build_trainer(
+    recipe: Recipe, folder: RunFolder, machine: Machine, callbacks: list[Callback]
+) -> pl.Trainer:
     return pl.Trainer(
         accelerator="gpu" if machine.device == "cuda" else "cpu",
         devices=1,
@@ -195,7 +212,7 @@ def _build_trainer(recipe: Recipe, folder: RunFolder, machine: Machine, callback
         logger=TensorBoardLogger(folder.path, name=folder.tensorboard.name, version=""),
         callbacks=callbacks,
         plugins=[WholeFiles()],
-        log_every_n_steps=10,
+        log_every_n_steps=_LOG_EVERY_STEPS,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,

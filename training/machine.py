@@ -42,7 +42,9 @@ def _choose_device(device: str) -> Device:
         case "cuda" if available:
             return "cuda"
         case "cuda":
-            raise InvalidValue("--device cuda was asked for, but no CUDA device is visible here.", field="--device")
+            raise InvalidValue(
+                "--device cuda was asked for, but no CUDA device is visible here.", field="--device"
+            )
         case _:
             raise InvalidValue(f"--device takes auto, cpu or cuda, not {device!r}.", field="--device")
 
@@ -52,13 +54,15 @@ def _choose_precision(precision: str, device: Device) -> Precision:
         case "auto":
             return "bf16" if _computes_bf16(device) else "fp32"
         case "bf16" | "fp32":
-            return precision  # type: ignore[return-value]
+            return precision
         case _:
-            raise InvalidValue(f"--precision takes auto, bf16 or fp32, not {precision!r}.", field="--precision")
+            raise InvalidValue(
+                f"--precision takes auto, bf16 or fp32, not {precision!r}.", field="--precision"
+            )
 
 
 def _computes_bf16(device: Device) -> bool:
     """Whether the hardware has bf16 instructions; emulated bf16 is slower than fp32."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported())  # type: ignore[no-untyped-call]

@@ -70,8 +70,8 @@ def learning_rate_share(settings: Optimisation, num_steps: int) -> Callable[[int
 class AveragedWeights(WeightAveraging):
     """An exponential moving average of the weights, which is what gets validated and kept.
 
-    The decay rises with the number of steps, as (1 + n) / (10 + n) up to `decay`, so that the average forgets the
-    first random weights even in a short run.
+    The decay rises with the number of steps, as (1 + n) / (10 + n) up to `decay`, so that the average forgets
+    the first random weights even in a short run.
     """
 
     def __init__(self, decay: float) -> None:

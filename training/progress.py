@@ -56,7 +56,9 @@ class ShowProgress(Callback):
         """Take the bar away."""
         self._progress.stop()
 
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
         """Give the terminal back."""
         self._progress.stop()
 
@@ -64,7 +66,9 @@ class ShowProgress(Callback):
 def epoch_line(row: EpochRow, num_epochs: int) -> str:
     """One epoch in a line: every term, training beside validation."""
     names = [name.removeprefix("validation/") for name in row if name.startswith("validation/")]
-    terms = ", ".join(f"{name} {_pair(row.get(f'train/{name}'), row[f'validation/{name}'])}" for name in names)
+    terms = ", ".join(
+        f"{name} {_pair(row.get(f'train/{name}'), row[f'validation/{name}'])}" for name in names
+    )
     return f"epoch {row['epoch']:.0f}/{num_epochs}, {row['seconds']:.0f} s, train | validation: {terms}"
 
 

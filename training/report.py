@@ -28,7 +28,8 @@ class Table:
 class Report:
     """What was measured of one model.
 
-    `figures` are the headline numbers by name, units in the names; they are what an artifact's manifest records.
+    `figures` are the headline numbers by name, units in the names; they are what an artifact's manifest
+    records.
     """
 
     title: str

@@ -1,4 +1,5 @@
-"""Completing an artifact that is not published yet: calibration, a prior and measured figures join its manifest.
+"""Completing an artifact that is not published yet: calibration, a prior and measured figures join its
+manifest.
 
 An artifact is never edited in place. The completed one is written beside the old with every check of
 `fashion.artifact`, and then takes its place.
@@ -15,7 +16,8 @@ from fashion.artifact import Artifact, open_artifact, write_artifact
 def rewrite_artifact(
     artifact: Artifact, changes: Mapping[str, Any], files: Mapping[str, bytes] | None = None
 ) -> Artifact:
-    """Replace the artifact by one with `changes` to its manifest's fields, and with `files` added or replaced."""
+    """Replace the artifact by one with `changes` to its manifest's fields, and with `files` added or
+    replaced."""
     folder, manifest = artifact.folder, artifact.manifest
     kept: dict[str, bytes | Path] = {
         name: folder / name for name in manifest.files if name != manifest.probe.file

@@ -1,14 +1,13 @@
 """The run folder: where one training run keeps everything, and how a later command finds it again.
 
-    settings.json     recipe, settings, seed, precision, data: what must be equal for the run to be continued
-    last.ckpt         everything needed to continue; best.ckpt: the best epoch on validation
-    history.json      every epoch's terms; summary.json: the figures of the kept weights
-    tensorboard/      scalars
-    artifact/         the exported model, once training has ended
+settings.json     recipe, settings, seed, precision, data: what must be equal for the run to be continued
+last.ckpt         everything needed to continue; best.ckpt: the best epoch on validation
+history.json      every epoch's terms; summary.json: the figures of the kept weights
+tensorboard/      scalars
+artifact/         the exported model, once training has ended
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +45,8 @@ class RunSettings:
         return cls(recipe.name, settings_of(recipe), seed, precision, dict(CHECKSUMS), limit)
 
     def build_recipe(self) -> Recipe:
-        """The recipe with the settings of this run; raises InvalidValue where this release does not know them."""
+        """The recipe with the settings of this run; raises InvalidValue where this release does not know
+        them."""
         try:
             return with_settings(find_recipe(self.recipe), self.settings)
         except KeyError as error:
@@ -102,7 +102,9 @@ class RunFolder:
         try:
             return RunSettings(**json.loads(self.settings_file.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            raise InvalidValue(f"{self.path} is no run folder: it has no settings.json.", field="RUN") from error
+            raise InvalidValue(
+                f"{self.path} is no run folder: it has no settings.json.", field="RUN"
+            ) from error
         except (ValueError, TypeError) as error:
             raise InvalidValue(f"{self.settings_file} is damaged: {error}.", field="RUN") from error
 
@@ -135,7 +137,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.partial")
     temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

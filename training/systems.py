@@ -1,8 +1,8 @@
 """What the one training loop fits: a *system*, which is a network together with its objective.
 
 The loop (`fitting.py`) knows nothing of classes or latents. It hands a system batches and minimises the term
-called `total`; it exports whatever graphs the system offers. A new kind of model is a new subclass of `System`
-and a settings dataclass with a `build` method: nothing else in the loop changes.
+called `total`; it exports whatever graphs the system offers. A new kind of model is a new subclass of
+`System` and a settings dataclass with a `build` method: nothing else in the loop changes.
 """
 
 from abc import ABC, abstractmethod
@@ -35,8 +35,8 @@ class Batch:
 class ExportGraph:
     """One graph of the artifact: a module in evaluation mode, and how its arrays are called.
 
-    `example` are arguments with a batch of two or more; the first axis of every input and output is exported as
-    dynamic. `tolerance` bounds the absolute difference allowed between torch and the exported graph.
+    `example` are arguments with a batch of two or more; the first axis of every input and output is exported
+    as dynamic. `tolerance` bounds the absolute difference allowed between torch and the exported graph.
     """
 
     name: str
@@ -65,12 +65,14 @@ class System(nn.Module, ABC):
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """The terms of one training step.
 
-        `progress` is the share of all steps already done, from 0 to 1: warm-ups are functions of it, so that they
-        resume where they were. Draw noise from torch's global generator, which the loop seeds for every epoch.
+        `progress` is the share of all steps already done, from 0 to 1: warm-ups are functions of it, so that
+        they resume where they were. Draw noise from torch's global generator, which the loop seeds for every
+        epoch.
         """
 
     def validation_terms(self, batch: Batch) -> Terms:
-        """The terms on held-out pictures, under `torch.no_grad` in evaluation mode; must contain `monitor`."""
+        """The terms on held-out pictures, under `torch.no_grad` in evaluation mode; must contain
+        `monitor`."""
         return self.training_terms(batch, progress=1.0)
 
     @abstractmethod
@@ -79,7 +81,8 @@ class System(nn.Module, ABC):
 
 
 class SystemSettings(Protocol):
-    """A frozen dataclass that says what to build. Every field can be overridden with `--set system.field=value`."""
+    """A frozen dataclass that says what to build. Every field can be overridden with `--set
+    system.field=value`."""
 
     def build(self) -> System:
         """A freshly initialised system; its weights come from torch's global generator."""

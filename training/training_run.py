@@ -1,4 +1,5 @@
-"""One `train` command from start to artifact: data, fit, the summary of both splits, export and calibration."""
+"""One `train` command from start to artifact: data, fit, the summary of both splits, export and
+calibration."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ from training.machine import Machine
 from training.networks.classifiers import num_parameters
 from training.progress import ShowProgress
 from training.recipes.recipe import Recipe
-from training.runs import RunFolder, RunSettings, new_run_path, write_json
+from training.runs import RunFolder, RunSettings, write_json
 from training.splits import Split
 from training.systems import System
 
-# Pictures of the training split that the summary evaluates: a standard error of 0.3 point is enough to name a gap.
+# Pictures of the training split that the summary evaluates: a standard error of 0.3 point is enough to name a
+# gap.
 _SUMMARY_PICTURES = 10_000
 
 
@@ -29,8 +31,8 @@ class TrainRequest:
 
     recipe: Recipe
     machine: Machine
+    folder: Path
     seed: int = 0
-    out: Path | None = None
     resume: bool = False
     limit: int | None = None
 
@@ -51,15 +53,12 @@ class Summary:
 def train(request: TrainRequest, split: Split, console: Console) -> RunFolder:
     """Train as asked and leave a run folder with a complete artifact.
 
-    Raises InvalidValue where the folder does not fit the request, before anything is written, and Interrupted on
-    Ctrl-C.
+    Raises InvalidValue where the folder does not fit the request, before anything is written, and Interrupted
+    on Ctrl-C.
     """
     recipe, machine = request.recipe, request.machine
-    settings = RunSettings.of(
-        recipe, seed=request.seed, precision=machine.precision, limit=request.limit
-    )
-    path = request.out or new_run_path(recipe.name)
-    folder = (RunFolder.resume if request.resume else RunFolder.start)(path, settings)
+    settings = RunSettings.of(recipe, seed=request.seed, precision=machine.precision, limit=request.limit)
+    folder = (RunFolder.resume if request.resume else RunFolder.start)(request.folder, settings)
     training = Examples.of(split.train).head(request.limit or len(split.train))
     validation = Examples.of(split.validation)
     _announce(request, folder, len(training), len(validation), console)
@@ -77,7 +76,7 @@ def train(request: TrainRequest, split: Split, console: Console) -> RunFolder:
     summary = summarise(system, training.head(_SUMMARY_PICTURES), validation, machine)
     write_json(folder.summary_file, _summary_record(request, result, summary))
     _show_summary(result, summary, console)
-    finish(folder, summary.validation, split, console)
+    finish(folder, split, console)
     return folder
 
 
@@ -108,8 +107,8 @@ def _announce(
     network = num_parameters(request.recipe.system.build())
     console.print(f"[bold]{request.recipe.name}[/]: {request.recipe.summary}", highlight=False)
     console.print(
-        f"{network:,} parameters, {num_training:,} pictures to train and {num_validation:,} to validate, seed "
-        f"{request.seed}, {machine.device} in {machine.precision}, {torch.get_num_threads()} threads",
+        f"{network:,} parameters, {num_training:,} pictures to train and {num_validation:,} to validate, "
+        f"seed {request.seed}, {machine.device} in {machine.precision}, {torch.get_num_threads()} threads",
         highlight=False,
     )
     console.print(f"run folder: {folder.path}", highlight=False, soft_wrap=True)
@@ -132,7 +131,9 @@ def _summary_record(request: TrainRequest, result: FitResult, summary: Summary) 
 
 
 def _show_summary(result: FitResult, summary: Summary, console: Console) -> None:
-    table = Table(title=f"best epoch {result.best_epoch} of {len(result.history)}, after {result.seconds:.1f} s")
+    table = Table(
+        title=f"best epoch {result.best_epoch} of {len(result.history)}, after {result.seconds:.1f} s"
+    )
     for column in ("term", "train", "validation", "generalisation gap"):
         table.add_column(column, justify="left" if column == "term" else "right")
     for name, gap in summary.generalisation_gap.items():

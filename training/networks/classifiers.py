@@ -1,8 +1,9 @@
 """The convolutional classifier: small enough to answer at once, and its class activation maps are exact.
 
-A residual network in the manner of ResNet-9 that ends in a *global average* pool and one linear layer. Because the
-pool is an average, a label's logit is the mean over positions of that layer applied to the feature maps: its class
-activation map (Zhou et al. 2016, arXiv:1512.04150) is a 1x1 convolution of them, with nothing approximated.
+A residual network in the manner of ResNet-9 that ends in a *global average* pool and one linear layer.
+Because the pool is an average, a label's logit is the mean over positions of that layer applied to the
+feature maps: its class activation map (Zhou et al. 2016, arXiv:1512.04150) is a 1x1 convolution of them, with
+nothing approximated.
 """
 
 import copy
@@ -65,7 +66,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(batch, channels, height, width) to the same shape."""
-        return maps + self.change(maps)
+        changed: Tensor = self.change(maps)
+        return maps + changed
 
 
 class ResidualClassifier(nn.Module):

@@ -1,7 +1,7 @@
 """Settings of a recipe by dotted name: read, overridden with checks, and restored from a run's JSON.
 
-`optimisation.epochs=3` names a field; so does `epochs=3` where only one section has such a field. Types and ranges
-are those that the settings' dataclasses declare.
+`optimisation.epochs=3` names a field; so does `epochs=3` where only one section has such a field. Types and
+ranges are those that the settings' dataclasses declare.
 """
 
 import dataclasses
@@ -34,8 +34,8 @@ def flat_settings(recipe: Recipe) -> dict[str, Any]:
 def with_overrides(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
     """The recipe with `name=value` assignments applied.
 
-    Raises InvalidValue, with a sentence, for a malformed assignment, an unknown or ambiguous name, and a value of the
-    wrong type or out of range.
+    Raises InvalidValue, with a sentence, for a malformed assignment, an unknown or ambiguous name, and a
+    value of the wrong type or out of range.
     """
     settings = settings_of(recipe)
     names = list(flat_settings(recipe))
@@ -64,7 +64,9 @@ def _checked(current: _Section, values: Mapping[str, Any], section: str) -> _Sec
         first = error.errors()[0]
         name = ".".join([section, *(str(part) for part in first["loc"])])
         message = first["msg"].removeprefix("Input ")
-        raise InvalidValue(f"The setting {name} {message}, but got {first['input']!r}.", field=name) from error
+        raise InvalidValue(
+            f"The setting {name} {message}, but got {first['input']!r}.", field=name
+        ) from error
 
 
 def _full_name(name: str, names: Sequence[str]) -> str:

@@ -1,0 +1,114 @@
+"""Calibration of an exported classifier: probabilities, prediction sets and novelty, for each kind of picture
+apart.
+
+Everything is fitted on outputs of the exported graphs in the engine that serves them, on pictures that
+training never saw: the calibration part of Fashion-MNIST for network inputs, the calibration senders for
+photographs. Figures for one kind say nothing about the other, so they share nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+
+from fashion.artifact import Artifact
+from fashion.classifier import Classifier
+from fashion.manifest import Calibration
+from fashion.preparation import InputKind
+from training.answers import Answers, answers_to_dataset, answers_to_photographs
+from training.conformal import SetThresholds, choose_thresholds
+from training.novelty import NoveltyFit, fit_novelty
+from training.probabilities import ChosenScaling, choose_scaling
+from training.rewriting import rewrite_artifact
+from training.senders import PhotographSplit
+from training.splits import Split
+
+COVERAGE: Final[dict[InputKind, float]] = {"network_input": 0.99, "photograph": 0.95}
+"""The probability with which a prediction set holds the right label. The photographs that are there to
+calibrate with are too few for 99%."""
+
+# Trained pictures that the novelty statistics are taken from: more change nothing and cost time.
+_NOVELTY_PICTURES = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KindFit:
+    """Everything fitted for one kind of picture."""
+
+    kind: InputKind
+    source: str
+    count: int
+    coverage: float
+    scaling: ChosenScaling
+    sets: SetThresholds
+    novelty: NoveltyFit
+
+    @property
+    def novelty_file(self) -> str:
+        """The artifact's file with this kind's novelty arrays."""
+        return f"novelty_{self.kind}.npz"
+
+    def as_manifest(self) -> Calibration:
+        """The manifest's entry."""
+        return Calibration(
+            source=self.source,
+            count=self.count,
+            logit_scale=tuple(self.scaling.scaling.scale.tolist()),
+            logit_bias=tuple(self.scaling.scaling.bias.tolist()),
+            coverage=self.coverage,
+            set_thresholds=tuple(self.sets.thresholds.tolist()),
+            novelty_file=self.novelty_file,
+            novelty_distance_weight=self.novelty.distance_weight,
+            novelty_energy_weight=self.novelty.energy_weight,
+            novelty_quantiles=tuple(self.novelty.quantiles.tolist()),
+            novelty_threshold=self.novelty.threshold,
+        )
+
+
+def calibrate(
+    artifact: Artifact, split: Split, photographs: PhotographSplit | None, console: Console
+) -> Artifact:
+    """Fit what the pictures at hand allow, and complete the artifact with it; raises WrongKind for no
+    classifier."""
+    classifier = Classifier(artifact)
+    fits = [fit_network_inputs(classifier, split)]
+    if photographs is not None:
+        fits.append(fit_photographs(classifier, photographs))
+    for fit in fits:
+        console.print(_sentence(fit), highlight=False, soft_wrap=True)
+    changes = {"calibration": {fit.kind: fit.as_manifest() for fit in fits}}
+    return rewrite_artifact(artifact, changes, {fit.novelty_file: fit.novelty.content() for fit in fits})
+
+
+def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
+    """Calibrate for pictures of the dataset's own making."""
+    some = np.arange(min(_NOVELTY_PICTURES, len(split.train)))
+    trained = answers_to_dataset(classifier, split.train.select(some))
+    source = "Fashion-MNIST, calibration part of the training files"
+    return fit_kind("network_input", source, trained, answers_to_dataset(classifier, split.calibration))
+
+
+def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> KindFit:
+    """Calibrate for what users send."""
+    trained = answers_to_photographs(classifier, photographs.train)
+    source = "photographs of garments, senders kept apart for calibration"
+    return fit_kind(
+        "photograph", source, trained, answers_to_photographs(classifier, photographs.calibration)
+    )
+
+
+def fit_kind(kind: InputKind, source: str, trained: Answers, calibration: Answers) -> KindFit:
+    """Fit one kind from a classifier's outputs."""
+    scaling = choose_scaling(calibration)
+    sets = choose_thresholds(scaling.scaling(calibration.logits), calibration.acceptable, COVERAGE[kind])
+    novelty = fit_novelty(trained, calibration)
+    return KindFit(kind, source, len(calibration), COVERAGE[kind], scaling, sets, novelty)
+
+
+def _sentence(fit: KindFit) -> str:
+    losses = ", ".join(f"{family} {loss:.4f}" for family, loss in fit.scaling.held_out_nats.items())
+    return (
+        f"calibrated for {fit.kind} on {fit.count:,} pictures: {fit.scaling.family} "
+        f"(held-out nats: {losses}), {fit.coverage:.0%} sets with {fit.sets.kind} thresholds"
+    )

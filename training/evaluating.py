@@ -1,0 +1,84 @@
+"""One `evaluate` command: open the target, gather what there is to measure on, report, and keep the
+figures."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+
+from fashion.artifact import Artifact
+from fashion.autoencoder import Autoencoder
+from fashion.classifier import Classifier
+from fashion.decoding import decode
+from fashion.errors import DatasetError
+from training.dataset import Dataset, load_test, load_training
+from training.digits import load_digits
+from training.evaluate import Material, evaluate_classifier
+from training.evaluate_autoencoder import evaluate_autoencoder
+from training.finishing import available_photographs
+from training.report import Report
+from training.rewriting import rewrite_artifact
+from training.splits import split
+from training.targets import is_own, opened
+
+SplitName = Literal["test", "validation"]
+
+
+def evaluate_target(
+    target: str,
+    on: SplitName,
+    data: Path | None,
+    out: Path | None,
+    console: Console,
+    *,
+    judge: Classifier | None = None,
+) -> Report:
+    """Measure the target's artifact and write the report to `out`, or where it is expected.
+
+    `judge` is a classifier that is shown an autoencoder's samples, to see whether they are of their labels.
+    """
+    with opened(target) as artifact:
+        dataset = load_test(data) if on == "test" else split(load_training(data)).validation
+        made = evaluate_artifact(artifact, on, dataset, judge)
+        folder = out or _report_folder(target, artifact)
+        made.write(folder)
+        if is_own(target):
+            figures = {f"{on}_{name}": value for name, value in made.figures.items()}
+            rewrite_artifact(artifact, {"metrics": {**artifact.manifest.metrics, **figures}})
+    made.show(console)
+    console.print(f"report: {folder / 'report.md'}", highlight=False, soft_wrap=True)
+    return made
+
+
+def evaluate_artifact(
+    artifact: Artifact, on: SplitName, dataset: Dataset, judge: Classifier | None
+) -> Report:
+    """Measure an artifact by its kind."""
+    if artifact.manifest.kind == "autoencoder":
+        return evaluate_autoencoder(Autoencoder(artifact), dataset, on, classifier=judge)
+    return evaluate_classifier(Classifier(artifact), _material(on, dataset))
+
+
+def _report_folder(target: str, artifact: Artifact) -> Path:
+    return artifact.folder.parent / "report" if is_own(target) else Path("report") / artifact.manifest.name
+
+
+def _material(on: SplitName, dataset: Dataset) -> Material:
+    """The dataset's pictures, and what the settings name of photographs and digits."""
+    photographs = available_photographs()
+    return Material(
+        on,
+        dataset,
+        photographs=photographs.validation if photographs else (),
+        other=photographs.other if photographs else (),
+        digits=_digits(),
+    )
+
+
+def _digits() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None:
+    try:
+        paths = [digit.path for digit in load_digits()]
+    except DatasetError:
+        return None
+    return np.stack([decode(path.read_bytes()).pixels for path in paths])

@@ -1,0 +1,58 @@
+"""What a command is asked to work on: a run folder, an artifact's folder, a released file, or a model of the
+store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fashion.artifact import MANIFEST_FILE, Artifact, open_artifact
+from fashion.classifier import Classifier
+from fashion.errors import InvalidValue
+from training.runs import RunFolder
+from training.recipes.classifiers import RELEASED_AS as JUDGE
+from training.store import RELEASE_SUFFIX, open_stored, opened_release
+
+__all__ = ["JUDGE", "is_own", "opened", "opened_judge", "own_artifact"]
+
+
+@contextmanager
+def opened(target: str) -> Iterator[Artifact]:
+    """Open the artifact that `target` names; a path wins over a tag of the same spelling."""
+    path = Path(target)
+    if path.suffix == RELEASE_SUFFIX:
+        with opened_release(path) as artifact:
+            yield artifact
+    elif path.is_dir():
+        yield own_artifact(path)
+    else:
+        yield open_stored(target)
+
+
+@contextmanager
+def opened_judge(target: str | None) -> Iterator[Classifier | None]:
+    """Open the classifier that `target` names, None where it names none; raises WrongKind for another kind."""
+    if target is None:
+        yield None
+        return
+    with opened(target) as artifact:
+        yield Classifier(artifact)
+
+
+def own_artifact(path: Path) -> Artifact:
+    """The artifact of a run folder, or in the folder itself; raises InvalidValue where there is none."""
+    if (path / MANIFEST_FILE).is_file():
+        return open_artifact(path)
+    run = RunFolder(path)
+    run.read_settings()
+    if not run.artifact.is_dir():
+        raise InvalidValue(
+            f"The run {path} has no artifact yet: let training end, or make one with `export`.",
+            field="target",
+        )
+    return open_artifact(run.artifact)
+
+
+def is_own(target: str) -> bool:
+    """Whether the target is a folder that may still be completed, rather than a published or released
+    version."""
+    return Path(target).is_dir()
