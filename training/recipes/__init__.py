@@ -6,6 +6,7 @@ from typing import Final
 from fashion.errors import InvalidValue
 from training.recipes.classifiers import classifier, classifier_released
 from training.recipes.recipe import Recipe
+from training.recipes.seeds import SEEDS
 from training.recipes.vae import vae, vae_released
 
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
@@ -13,11 +14,14 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier-released": classifier_released,
     "vae": vae,
     "vae-released": vae_released,
+    **SEEDS,
 }
 
 
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name with its defaults; raises InvalidValue for an unknown one."""
     if name not in RECIPES:
-        raise InvalidValue(f"There is no recipe {name!r}; the recipes are {', '.join(RECIPES)}.", field="recipe")
+        raise InvalidValue(
+            f"There is no recipe {name!r}; the recipes are {', '.join(RECIPES)}.", field="recipe"
+        )
     return RECIPES[name]()
