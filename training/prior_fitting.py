@@ -18,12 +18,13 @@ from sklearn import mixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fashion.artifact import Artifact
-from fashion.autoencoder import Autoencoder, Latents
+from fashion.autoencoder import Autoencoder
 from fashion.errors import InvalidValue
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import Prior
 from fashion.prior import GaussianMixture
 from training.dataset import Dataset
+from training.posteriors import posteriors_of
 from training.rewriting import rewrite_artifact
 
 PRIOR_FILE: Final = "prior.npz"
@@ -31,16 +32,14 @@ COMPONENTS: Final = 4
 """For each label. Held-out log density no longer rises beyond four (docs/vae.md)."""
 # Added to every variance: keeps a component from shrinking onto a few latents.
 _LEAST_VARIANCE: Final = 1e-3
-# Encodings are computed in parts of this many pictures, which bounds the memory.
-_BATCH: Final = 500
 
 
 def add_prior(
     artifact: Artifact, training: Dataset, *, components: int = COMPONENTS, seed: int = 0
 ) -> Artifact:
     """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`."""
-    latents = encodings(Autoencoder(artifact), training.images)
-    fitted = fit_prior(sampled(latents, seed), training.labels, components=components, seed=seed)
+    latents = posteriors_of(Autoencoder(artifact), training.images).sampled(seed)
+    fitted = fit_prior(latents, training.labels, components=components, seed=seed)
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
     return rewrite_artifact(artifact, {"prior": prior}, {PRIOR_FILE: prior_bytes(fitted)})
 
@@ -70,37 +69,11 @@ def fit_prior(
     )
 
 
-def encodings(autoencoder: Autoencoder, images: NDArray[np.uint8]) -> Latents:
-    """The posteriors of network inputs (count, 28, 28); InvalidValue where the model has none."""
-    parts = [autoencoder.encode(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
-    log_variances = [part.log_variance for part in parts if part.log_variance is not None]
-    if len(log_variances) < len(parts):
-        name = autoencoder.artifact.manifest.name
-        raise InvalidValue(
-            f"{name} is no variational autoencoder: it encodes to points, which have no density"
-        )
-    return Latents(np.concatenate([part.mean for part in parts]), np.concatenate(log_variances))
-
-
-def sampled(latents: Latents, seed: int) -> NDArray[np.float32]:
-    """One latent drawn from each posterior, (count, latent); the same seed gives the same latents."""
-    noise = np.random.default_rng(seed).standard_normal(latents.mean.shape, dtype=np.float32)
-    points: NDArray[np.float32] = latents.mean + np.exp(0.5 * _log_variance(latents)) * noise
-    return points
-
-
-def posterior_log_density(latents: Latents, points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """log q(points | pictures) in nats, row by row: (count, latent) to (count,)."""
-    log_variance = _log_variance(latents).astype(np.float64)
-    squares = np.square(points - latents.mean, dtype=np.float64) * np.exp(-log_variance)
-    return np.asarray(-0.5 * (squares + log_variance + np.log(2 * np.pi)).sum(axis=1))
-
-
-def log_density(prior: GaussianMixture, points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """log p(points) in nats under all labels' mixtures by their frequencies: (count, latent) to (count,)."""
+def log_density(prior: GaussianMixture, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+    """log p(latents) in nats under all labels' mixtures by their frequencies: (count, latent) to (count,)."""
     log_weights = np.log(prior.label_frequencies[:, None] * prior.weights)
     terms = [
-        log_weights[label, component] + _gaussian_log_density(prior, label, component, points)
+        log_weights[label, component] + _gaussian_log_density(prior, label, component, latents)
         for label, component in np.ndindex(*prior.weights.shape)
     ]
     return np.asarray(logsumexp(terms, axis=0))
@@ -126,17 +99,11 @@ def _fit_label(latents: NDArray[np.float32], components: int, seed: int) -> mixt
 
 
 def _gaussian_log_density(
-    prior: GaussianMixture, label: int, component: int, points: NDArray[np.float32]
+    prior: GaussianMixture, label: int, component: int, latents: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     factor = prior.factors[label, component].astype(np.float64)
-    whitened = solve_triangular(factor, (points - prior.means[label, component]).T, lower=True)
-    size = points.shape[1]
+    whitened = solve_triangular(factor, (latents - prior.means[label, component]).T, lower=True)
+    size = latents.shape[1]
     return np.asarray(
         -0.5 * (np.square(whitened).sum(axis=0) + size * np.log(2 * np.pi)) - np.log(np.diag(factor)).sum()
     )
-
-
-def _log_variance(latents: Latents) -> NDArray[np.float32]:
-    if latents.log_variance is None:
-        raise InvalidValue("these latents are points without a variance: encode with a variational model")
-    return latents.log_variance
