@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from fashion.decoding import OpenedPicture, Picture, open_picture
-from fashion.errors import NotANetworkInput, PictureError, PictureTooLarge, UnreadablePicture
+from fashion.errors import NotANetworkInput, PictureError, UnreadablePicture
 from fashion.plain_png import read_plain_png
 from fashion.preparation import WORKING_SIDE, Prepared, PrepareMode, prepare
 from service.exchange import Exchange
@@ -18,7 +18,6 @@ T = TypeVar("T")
 
 _WHAT_IS_WRONG: Final[dict[type[PictureError], str]] = {
     UnreadablePicture: "is not a readable picture",
-    PictureTooLarge: "is too large",
     NotANetworkInput: "is not a network input",
 }
 
@@ -67,16 +66,25 @@ def _decode(picture: Picture | OpenedPicture, *, max_pixels: int, side: int | No
 
 
 def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> None:
-    """Refuse too many pixels before any is decoded; one picture's own limit is checked where it is
-    decoded."""
-    sizes = [picture.num_pixels for picture in pictures if isinstance(picture, OpenedPicture)]
-    if sum(sizes) > settings.max_request_pixels:
+    """Refuse too many pixels, in one picture or together, before any is decoded."""
+    together = 0
+    for index, picture in enumerate(pictures):
+        if isinstance(picture, Picture):
+            continue
+        together += picture.num_pixels
+        if picture.num_pixels > settings.max_picture_pixels:
+            raise too_large(
+                f"Image {index + 1} of {len(pictures)} has {picture.num_pixels:,} pixels, and "
+                f"{settings.max_picture_pixels:,} are allowed: send a smaller one",
+                field=f"images[{index}]",
+            )
+    if together > settings.max_request_pixels:
         raise too_large(
             f"The pictures of a request may have {settings.max_request_pixels:,} pixels together, "
-            f"and these have {sum(sizes):,}: send fewer or smaller ones",
+            f"and these have {together:,}: send fewer or smaller ones",
             field="images",
         )
-    if inline and sum(sizes) > settings.small_picture_pixels:
+    if inline and together > settings.small_picture_pixels:
         raise TooLargeForTheLoop
 
 

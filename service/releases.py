@@ -26,14 +26,15 @@ def install(folder: Path, *, promoting: bool) -> list[str]:
 
     Raises ArtifactError for a file that is no exported model.
     """
-    done: list[str] = []
-    for file in sorted(folder.glob("*.bentomodel")):
+    files = sorted(folder.glob("*.bentomodel"))
+    done = [] if files else [f"{folder.name}/ holds no *.bentomodel file: there is nothing to install"]
+    for file in files:
         tag = _tag_of(file)
         if not is_in_store(tag):
             bentoml.models.import_model(str(file))
             done.append(f"imported {tag} from {file.name}")
         done += _set_alias(*tag.split(":"), promoting=promoting)
-    return done or [f"{folder.name}/ holds no *.bentomodel file: nothing to import"]
+    return done
 
 
 def _tag_of(file: Path) -> str:
