@@ -19,6 +19,13 @@ def picture(size: tuple[int, int] = (28, 28), mode: str = "L", form: str = "PNG"
     return buffer.getvalue()
 
 
+def flat_picture(side: int) -> bytes:
+    """A large picture of few bytes: side x side pixels of one colour."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), (200, 30, 30)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def png_bomb(width: int, height: int) -> bytes:
     """A well-formed PNG of width x height black pixels, of a few bytes a row."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)

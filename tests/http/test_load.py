@@ -1,0 +1,134 @@
+"""What the service does with more than it can do: it refuses at once, in time, and for the right reason."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.http.conftest import Serve
+from tests.http.in_process import Loop, Transport
+from tests.http.pictures import assert_refused, flat_picture, parts, picture
+
+PNG = {"Content-Type": "image/png"}
+LARGE = parts(*[flat_picture(2000)] * 45)  # about two seconds of decoding
+
+
+class Exchange:
+    """One ASGI exchange by hand: the body is sent when the test says so."""
+
+    def __init__(self, client: httpx.Client, path: str = "/classify") -> None:
+        transport = client._transport
+        assert isinstance(transport, Transport)
+        self._loop: Loop = transport.loop
+        self._inbox: asyncio.Queue[dict] = asyncio.Queue()
+        self.sent: list[dict] = []
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(b"content-type", b"image/png"), (b"transfer-encoding", b"chunked")],
+            "http_version": "1.1", "scheme": "http", "server": ("test", 80), "client": ("test", 1), "root_path": "",
+        }  # fmt: skip
+        self._task = asyncio.run_coroutine_threadsafe(
+            transport.app(scope, self._inbox.get, self._send), self._loop.loop
+        )
+
+    async def _send(self, message: dict) -> None:
+        self.sent.append(message)
+
+    def body(self, data: bytes, *, more: bool = False) -> None:
+        self._loop.run(self._inbox.put({"type": "http.request", "body": data, "more_body": more}))
+
+    def disconnect(self) -> None:
+        self._loop.run(self._inbox.put({"type": "http.disconnect"}))
+
+    def finish(self) -> int | None:
+        """Wait for the end; the status that was answered, if any."""
+        self._task.result(20)
+        return self.sent[0]["status"] if self.sent else None
+
+
+@pytest.fixture
+def picky(serve: Serve) -> Iterator[httpx.Client]:
+    with serve(max_requests_held=1, max_bytes_held=100_000, receive_timeout_seconds=0.3) as client:
+        yield client
+
+
+def test_a_full_queue_is_told_at_once_with_retry_after(picky: httpx.Client):
+    first = Exchange(picky)
+    try:
+        refused = picky.post("/classify", files=parts(picture()))
+        assert_refused(refused, 429, "overloaded")
+        assert refused.headers["retry-after"] == "1"
+        assert picky.get("/livez").status_code == 200
+    finally:
+        first.body(picture())
+    assert first.finish() == 200
+    assert picky.post("/classify", files=parts(picture())).status_code == 200
+
+
+def test_bodies_that_would_take_too_much_memory_are_refused(picky: httpx.Client):
+    refused = picky.post("/classify", content=b"x" * 100_001, headers=PNG)
+    assert_refused(refused, 429, "overloaded")
+    assert picky.post("/classify", files=parts(picture())).status_code == 200
+
+
+def test_a_request_that_is_sent_too_slowly_is_refused(picky: httpx.Client):
+    slow = Exchange(picky)
+    slow.body(picture()[:10], more=True)
+    assert slow.finish() == 408
+    assert (b"connection", b"close") in slow.sent[0]["headers"]
+    assert picky.post("/classify", files=parts(picture())).status_code == 200
+
+
+def test_a_client_that_leaves_is_not_answered_and_frees_its_place(picky: httpx.Client):
+    leaving = Exchange(picky)
+    leaving.body(picture()[:10], more=True)
+    leaving.disconnect()
+    assert leaving.finish() is None
+    assert picky.post("/classify", files=parts(picture())).status_code == 200
+
+
+def test_an_answer_that_comes_too_late_is_a_timeout(serve: Serve):
+    with serve(answer_timeout_seconds=0.000001) as client:
+        assert_refused(client.post("/classify", files=parts(picture())), 504, "timeout")
+        assert_refused(client.post("/generate"), 504, "timeout")
+
+
+def test_long_work_stops_when_its_time_is_over(serve: Serve):
+    with serve(answer_timeout_seconds=0.3) as client:
+        began = time.monotonic()
+        assert_refused(client.post("/encode", files=LARGE), 504, "timeout")
+        assert client.post("/encode", files=parts(picture((400, 400)))).status_code == 200
+        assert time.monotonic() - began < 0.3 + 1  # a picture's time more, not that of all
+
+
+def test_a_small_request_overtakes_a_large_one(serve: Serve):
+    with serve() as client:
+        finished: list[str] = []
+
+        def ask(name: str, files: list) -> None:
+            assert client.post("/classify", files=files).status_code == 200
+            finished.append(name)
+
+        large = threading.Thread(target=ask, args=("large", LARGE))
+        large.start()
+        time.sleep(0.2)  # by then it is being decoded
+        ask("small", parts(picture()))
+        large.join(60)
+        assert finished == ["small", "large"]
+
+
+def test_large_jobs_have_a_queue_of_their_own(serve: Serve):
+    with serve(max_large_jobs_held=1) as client:
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(client.post("/encode", files=LARGE).status_code))
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert set(statuses) == {200, 429}
