@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Final, TypeVar
 
 from fashion.aliases import Aliases, AliasName
@@ -142,11 +143,11 @@ class Catalogue:
         self._take(*self._read(self._aliased))
 
     async def watch(self, poll_seconds: float) -> None:
-        """Follow the aliases until cancelled; while not ready, try again even if they stay."""
+        """Follow the aliases until cancelled; while something is wrong, try again even if they stay."""
         while True:
             await asyncio.sleep(poll_seconds)
             stamp = self._source.stamp()
-            if stamp != self._stamp or not self.ready:
+            if stamp != self._stamp or self._complaint:
                 self._stamp = stamp
                 self._take(*await asyncio.to_thread(self._read, self._aliased))
 
@@ -159,21 +160,23 @@ class Catalogue:
             return self._aliases, before, str(error)
         after: dict[tuple[str, AliasName], Served] = {}
         wrong: list[str] = []
-        for name in SERVED:
-            for alias in ALIASES:
-                version = aliases.version(name, alias)
-                try:
-                    served = version and self._loaded(before, name, version)
-                except FashionError as error:
-                    wrong.append(f"{alias} of {name} stays as it was: {error}")
-                    served = before.get((name, alias))
-                if served:
-                    after[name, alias] = served
-                elif alias == "stable":
-                    wrong.append(f"stable of {name} names no version: publish one and promote it")
+        for name, alias in product(SERVED, ALIASES):
+            try:
+                served = self._named(aliases, before, name, alias)
+            except (FashionError, OSError) as error:
+                wrong.append(f"{alias} of {name} stays as it was: {error}")
+                served = before.get((name, alias))
+            if served:
+                after[name, alias] = served
         return aliases, after, "; ".join(wrong)
 
-    def _loaded(self, before: Aliased, name: str, version: str) -> Served:
+    def _named(self, aliases: Aliases, before: Aliased, name: str, alias: AliasName) -> Served | None:
+        """What an alias names now, loaded if it is not yet; a candidate may be nothing, stable may not."""
+        version = aliases.version(name, alias)
+        if version is None:
+            if alias == "candidate":
+                return None
+            raise AliasError("it names no version; publish one and promote it")
         tag = f"{name}:{version}"
         known = (served for served in before.values() if served.tag == tag)
         return next(known, None) or self._by_tag.get(tag) or _load(name, version)

@@ -1,4 +1,4 @@
-"""Stores to serve from: tiny artifacts published the way `training.store` publishes them, with their aliases."""
+"""Stores to serve from: tiny artifacts, published as `training.store` publishes them, and their aliases."""
 
 import shutil
 from collections.abc import Iterator

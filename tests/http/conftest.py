@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any, cast
 
+import bentoml
 import httpx
 import pytest
 
@@ -24,7 +26,8 @@ def serving(**changed: object) -> Iterator[httpx.Client]:
         try:
             from service.service import FashionService
 
-            with served(FashionService.to_asgi()) as made:
+            service = cast("bentoml.Service[Any]", FashionService)
+            with served(service.to_asgi()) as made:
                 yield made
         finally:
             settings.cache_clear()

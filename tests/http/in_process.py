@@ -1,4 +1,4 @@
-"""An ASGI application run in this process: its lifespan and its requests, in an event loop of their own thread."""
+"""An ASGI application run in this process, in an event loop of a thread of its own, lifespan and all."""
 
 import asyncio
 import threading

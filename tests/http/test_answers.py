@@ -91,7 +91,9 @@ def test_encode_tells_mean_and_log_variance(client: httpx.Client):
     answer = client.post("/encode", files=parts(picture(), picture(seed=1))).json()
     assert answer["model"] == "fashion-vae:v1"
     assert answer["latent_size"] == LATENT
-    assert [(len(one["mean"]), len(one["log_variance"])) for one in answer["latents"]] == [(LATENT, LATENT)] * 2
+    assert [(len(one["mean"]), len(one["log_variance"])) for one in answer["latents"]] == [
+        (LATENT, LATENT)
+    ] * 2
 
 
 def test_reconstruct_tells_image_and_loss(client: httpx.Client):
@@ -169,7 +171,9 @@ def test_models_tells_what_is_served(client: httpx.Client):
     assert classifier["metrics"] == {"test_accuracy": 0.1}
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/", "/docs.json", "/schema.json", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/healthz", "/", "/docs.json", "/schema.json", "/metrics"]
+)
 def test_every_other_route_answers_get_and_head(client: httpx.Client, path: str):
     got = client.get(path)
     assert got.status_code == 200
@@ -194,7 +198,9 @@ def test_the_clients_request_id_comes_back_if_well_formed(client: httpx.Client):
         ("text/html, image/avif, */*", "application/json"),
     ],
 )
-def test_the_accept_header_chooses_between_json_and_a_sheet(client: httpx.Client, accept: str, media_type: str):
+def test_the_accept_header_chooses_between_json_and_a_sheet(
+    client: httpx.Client, accept: str, media_type: str
+):
     answer = client.post("/generate", json={"count": 1}, headers={"Accept": accept})
     assert answer.headers["content-type"] == media_type
 

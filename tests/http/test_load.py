@@ -26,10 +26,12 @@ class Exchange:
         self._inbox: asyncio.Queue[dict] = asyncio.Queue()
         self.sent: list[dict] = []
         scope = {
-            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "query_string": b"",
             "headers": [(b"content-type", b"image/png"), (b"transfer-encoding", b"chunked")],
-            "http_version": "1.1", "scheme": "http", "server": ("test", 80), "client": ("test", 1), "root_path": "",
-        }  # fmt: skip
+        }
         self._task = asyncio.run_coroutine_threadsafe(
             transport.app(scope, self._inbox.get, self._send), self._loop.loop
         )

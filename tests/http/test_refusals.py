@@ -1,6 +1,7 @@
 """What is refused: each with the status, the code and the field of the contract, and never a 500."""
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,13 @@ def multipart(body: bytes) -> dict:
 
 
 def test_an_unknown_path_is_not_found(client: httpx.Client):
-    for path in ("/nothing", "/classify/", "/Classify", "/..%2f..%2fetc/passwd", "/static_content/nothing.js"):
+    for path in (
+        "/nothing",
+        "/classify/",
+        "/Classify",
+        "/..%2f..%2fetc/passwd",
+        "/static_content/nothing.js",
+    ):
         assert_refused(client.get(path), 404, "not_found")
 
 
@@ -31,7 +38,14 @@ def test_a_wrong_method_is_told_the_right_one(client: httpx.Client, path: str):
 
 @pytest.mark.parametrize(
     "media_type",
-    ["text/plain", "text/html", "application/vnd.bentoml+pickle", "application/x-www-form-urlencoded", "json", ""],
+    [
+        "text/plain",
+        "text/html",
+        "application/vnd.bentoml+pickle",
+        "application/x-www-form-urlencoded",
+        "json",
+        "",
+    ],
 )
 def test_a_body_of_another_type_is_refused(client: httpx.Client, media_type: str):
     response = client.post("/classify", content=picture(), headers={"Content-Type": media_type})
@@ -70,7 +84,13 @@ def test_a_request_without_pictures_is_invalid(client: httpx.Client):
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"x", b"--B", b"--B\r\n", b"--B\r\n\r\n", b"--B\r\n\r\n\r\n--B--", b"--Bx\r\n",
+        b"",
+        b"x",
+        b"--B",
+        b"--B\r\n",
+        b"--B\r\n\r\n",
+        b"--B\r\n\r\n\r\n--B--",
+        b"--Bx\r\n",
         b'--B\r\nContent-Disposition: form-data; name="images"\r\n\r\nx',
         b"--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--",
         b'--B\r\nContent-Disposition: attachment; name="images"\r\n\r\nx\r\n--B--',
@@ -78,13 +98,17 @@ def test_a_request_without_pictures_is_invalid(client: httpx.Client):
         b'--B\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nx\r\n--B--',
         b"--B\r\n" + b"x" * 9000 + b"\r\n\r\nx\r\n--B--",
     ],
-)  # fmt: skip
+)
 def test_a_malformed_multipart_body_is_invalid(client: httpx.Client, body: bytes):
     assert_refused(client.post("/classify", **multipart(body)), 400, "invalid_request")
 
 
 def test_multipart_without_a_boundary_is_invalid(client: httpx.Client):
-    for media_type in ("multipart/form-data", "multipart/form-data; boundary=", f"multipart/form-data; boundary={'x' * 71}"):
+    for media_type in (
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        f"multipart/form-data; boundary={'x' * 71}",
+    ):
         response = client.post("/classify", content=b"x", headers={"Content-Type": media_type})
         assert_refused(response, 400, "invalid_request")
 
@@ -92,10 +116,22 @@ def test_multipart_without_a_boundary_is_invalid(client: httpx.Client):
 @pytest.mark.parametrize(
     "body",
     [
-        "", "x", "[]", "null", "1", '"text"', '{"images": [}', "[" * 100_000, '{"a":' * 50_000, "\ufeff{}",
-        '{"images": NaN}', '{"images": [Infinity]}', '{"images": ' + "1" * 5000 + "}", '{"images": [], "images": []}',
+        "",
+        "x",
+        "[]",
+        "null",
+        "1",
+        '"text"',
+        '{"images": [}',
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        "\ufeff{}",
+        '{"images": NaN}',
+        '{"images": [Infinity]}',
+        '{"images": ' + "1" * 5000 + "}",
+        '{"images": [], "images": []}',
     ],
-)  # fmt: skip
+)
 def test_malformed_json_is_invalid(client: httpx.Client, body: str):
     response = client.post("/encode", content=body, headers=JSON)
     assert response.status_code == 400, response.text
@@ -111,10 +147,26 @@ def test_json_in_another_encoding_is_invalid(client: httpx.Client):
 @pytest.mark.parametrize(
     "image",
     [
-        "http://127.0.0.1/x.png", "https://example.org/x.png", "file:///etc/passwd", "/etc/passwd.", "../x", "ä", "\ud800",
-        "data:text/plain;base64,AAAA", "data:image/png,AAAA", "QUJ", "QUJDR===", "QUJD-_", 7, None, True, [], {}, 1e999,
+        "http://127.0.0.1/x.png",
+        "https://example.org/x.png",
+        "file:///etc/passwd",
+        "/etc/passwd.",
+        "../x",
+        "ä",
+        "\ud800",
+        "data:text/plain;base64,AAAA",
+        "data:image/png,AAAA",
+        "QUJ",
+        "QUJDR===",
+        "QUJD-_",
+        7,
+        None,
+        True,
+        [],
+        {},
+        1e999,
     ],
-)  # fmt: skip
+)
 def test_an_image_that_is_not_base64_is_invalid_and_never_looked_up(client: httpx.Client, image: object):
     body = json.dumps({"images": [base64_of(picture()), image]}).replace("Infinity", "1e999")
     assert_refused(client.post("/classify", content=body, headers=JSON), 400, "invalid_request", "images[1]")
@@ -133,11 +185,18 @@ def test_a_picture_as_text_in_a_form_is_no_url(client: httpx.Client):
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"just text", b"\x00" * 1000, picture()[:60], picture((300, 300), "RGB", "JPEG")[:3000],
-        b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"%PDF-1.7",
+        b"",
+        b"just text",
+        b"\x00" * 1000,
+        picture()[:60],
+        picture((300, 300), "RGB", "JPEG")[:3000],
+        b"\x89PNG\r\n\x1a\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"%PDF-1.7",
         b"P5 1 1 255 \x00",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_readable_picture_is_named_by_its_index(client: httpx.Client, data: bytes):
     response = client.post("/classify", files=parts(picture(), data, picture()))
     error = assert_refused(response, 422, "invalid_image", "images[1]")
@@ -161,12 +220,13 @@ def test_pictures_beyond_two_hundred_megapixels_together_are_refused(client: htt
 
 
 def test_more_than_256_pictures_are_refused(client: httpx.Client):
-    for sent in (
-        {"files": parts(*[b"x"] * 257)},
-        {"json": {"images": [""] * 257}},
-        {"files": parts(*[b"x"] * 100_000)},
-    ):
-        assert_refused(client.post("/classify", **sent), 413, "too_large", "images")
+    asked = [
+        client.post("/classify", files=parts(*[b"x"] * 257)),
+        client.post("/classify", files=parts(*[b"x"] * 100_000)),
+        client.post("/classify", json={"images": [""] * 257}),
+    ]
+    for response in asked:
+        assert_refused(response, 413, "too_large", "images")
 
 
 def test_a_body_beyond_32_mib_is_refused_announced_or_not(client: httpx.Client):
@@ -176,89 +236,23 @@ def test_a_body_beyond_32_mib_is_refused_announced_or_not(client: httpx.Client):
     assert_refused(client.post("/classify", content=in_chunks, headers=PNG), 413, "too_large")
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"count": 0}, "count"), ({"count": -1}, "count"), ({"count": 1025}, "count"), ({"count": "3"}, "count"),
-        ({"count": 1.5}, "count"), ({"count": True}, "count"), ({"count": None}, "count"), ({"count": [1]}, "count"),
-        ({"seed": -1}, "seed"), ({"seed": 2**53}, "seed"), ({"seed": "x"}, "seed"), ({"seed": 1e300}, "seed"),
-        ({"label": "Boot"}, "label"), ({"label": 10}, "label"), ({"label": -1}, "label"), ({"label": True}, "label"),
-        ({"label": ["Bag"]}, "label"), ({"label": "a" * 10_000}, "label"), ({"label": "\ud800"}, "label"),
-        ({"temperature": -0.1}, "temperature"), ({"temperature": 2.1}, "temperature"), ({"temperature": "1"}, "temperature"),
-        ({"columns": 0}, "columns"), ({"model": 7}, "model"), ({"model": ""}, "model"), ({"model": "x" * 201}, "model"),
-        ({"images": ["AAAA"]}, "images"), ({"unknown": 1}, "unknown"), ({"latents": []}, "latents"),
-        ({"latents": 1}, "latents"), ({"latents": [[]]}, "latents[0]"), ({"latents": [[0] * 4, [0] * 5]}, "latents[1]"),
-        ({"latents": [[0, 0, 0, "0"]]}, "latents[0][3]"), ({"latents": [[1e300, 0, 0, 0]]}, "latents"),
-        ({"latents": [{"mean": [0] * 3}]}, "latents[0]"), ({"latents": [{"log_variance": [0] * 4}]}, "latents[0]"),
-        ({"latents": [{"mean": [0] * 4, "x": 1}]}, "latents[0]"), ({"latents": [None]}, "latents[0]"),
-        ({"latents": [[0] * 4], "count": 1}, None), ({"latents": [[0] * 4], "seed": 1}, None),
-        ({"latents": [[0] * 4] * 1025}, "latents"),
-    ],
-    ids=lambda value: repr(value)[:40],
-)  # fmt: skip
-def test_a_wrong_option_is_named(client: httpx.Client, body: dict, field: str | None):
-    response = client.post("/generate", content=json.dumps(body), headers=JSON)
-    error = assert_refused(response, 400, "invalid_request", field)
-    assert len(error["message"]) < 400
-
-
-@pytest.mark.parametrize("body", ['{"temperature": NaN}', '{"temperature": 1e999}', '{"latents": [[1e999, 0, 0, 0]]}'])
-def test_numbers_that_json_has_not_are_invalid(client: httpx.Client, body: str):
-    response = client.post("/generate", content=body, headers=JSON)
-    assert response.status_code == 400, response.text
-    assert response.json()["error"]["code"] == "invalid_request"
-
-
-def test_an_option_given_twice_is_invalid(client: httpx.Client):
-    files = [*parts(picture()), ("prepare", (None, "auto")), ("prepare", (None, "auto"))]
-    asked = [
-        client.post("/classify", files=files),
-        client.post("/classify?prepare=auto&prepare=auto", files=parts(picture())),
-        client.post("/classify?prepare=auto", files=parts(picture()), data={"prepare": "auto"}),
-        client.post("/classify?prepare=auto", json={"images": [base64_of(picture())], "prepare": "auto"}),
-    ]
-    for response in asked:
-        assert_refused(response, 400, "invalid_request", "prepare")
-
-
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [("explain=1", "explain"), ("explain=yes", "explain"), ("prepare=x", "prepare"), ("x=1", "x"), ("images=x", "images")],
-)
-def test_a_wrong_option_in_the_query_is_named(client: httpx.Client, query: str, field: str):
-    assert_refused(client.post(f"/classify?{query}", files=parts(picture())), 400, "invalid_request", field)
-
-
-def test_a_malformed_query_is_invalid(client: httpx.Client):
-    for query in ("&".join(f"a{index}=1" for index in range(100)), "model=%ff"):
-        assert client.post(f"/classify?{query}", files=parts(picture())).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "model",
-    ["nothing", "candidate", "fashion-classifier:v9", "fashion-classifier:latest", "a:b:c", "../../etc", "\u00e9", "latest"],
-)
-def test_an_unknown_model_is_told_so(client: httpx.Client, model: str):
-    response = client.post("/classify", files=parts(picture()), data={"model": model})
-    assert_refused(response, 404, "unknown_model", "model")
-
-
-def test_a_model_of_the_wrong_kind_is_invalid(client: httpx.Client):
-    response = client.post("/classify?model=fashion-vae", files=parts(picture()))
-    assert_refused(response, 400, "invalid_request", "model")
-    assert_refused(client.post("/generate?model=fashion-classifier:v2"), 400, "invalid_request", "model")
-
-
 def test_checks_come_in_the_order_of_the_contract(client: httpx.Client):
-    everything_wrong = {"content": b"not a picture", "headers": {"Content-Type": "text/plain"}}
+    everything_wrong: dict[str, Any] = {
+        "content": b"not a picture",
+        "headers": {"Content-Type": "text/plain"},
+    }
     assert_refused(client.put("/nothing", **everything_wrong), 404, "not_found")
     assert_refused(client.put("/classify?x=1", **everything_wrong), 405, "method_not_allowed")
-    large = {"content": b"x" * (32 * 2**20 + 1), "headers": {"Content-Type": "text/plain"}}
+    large: dict[str, Any] = {"content": b"x" * (32 * 2**20 + 1), "headers": {"Content-Type": "text/plain"}}
     assert_refused(client.post("/classify?x=1", **large), 413, "too_large")
     assert_refused(client.post("/classify?x=1", **everything_wrong), 415, "unsupported_media_type")
     assert_refused(client.post("/classify?x=1", content=b"{", headers=JSON), 400, "invalid_request")
-    assert_refused(client.post("/classify?x=1", content=b"no picture", headers=PNG), 400, "invalid_request", "x")
-    assert_refused(client.post("/classify", content=b"no picture", headers=PNG), 422, "invalid_image", "images[0]")
+    assert_refused(
+        client.post("/classify?x=1", content=b"no picture", headers=PNG), 400, "invalid_request", "x"
+    )
+    assert_refused(
+        client.post("/classify", content=b"no picture", headers=PNG), 422, "invalid_image", "images[0]"
+    )
 
 
 def test_one_bad_picture_leaves_the_next_request_alone(client: httpx.Client):
