@@ -1,4 +1,4 @@
-"""The posteriors of many pictures, from an exported encoder: priors are fitted to them, bounds made of them."""
+"""The posteriors of many pictures, from an exported encoder: what priors and bounds are computed from."""
 
 from dataclasses import dataclass
 from typing import Final
