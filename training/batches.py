@@ -52,7 +52,9 @@ class Examples:
 
 def derived_seed(seed: int, *purpose: int) -> int:
     """A seed for one purpose of a run: independent streams from one number (63 bits)."""
-    return int(np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    # The spawn key, unlike the entropy, tells (0,) from (0, 0).
+    sequence = np.random.SeedSequence(seed, spawn_key=purpose)
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 @dataclass(frozen=True, slots=True)

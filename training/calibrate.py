@@ -6,6 +6,7 @@ training never saw: the calibration part of Fashion-MNIST for network inputs, th
 photographs. Figures for one kind say nothing about the other, so they share nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ from fashion.preparation import InputKind
 from training.answers import Answers, answers_to_dataset, answers_to_photographs
 from training.conformal import SetThresholds, choose_thresholds
 from training.novelty import NoveltyFit, fit_novelty
-from training.probabilities import ChosenScaling, choose_scaling
+from training.probabilities import FAMILIES, ChosenScaling, Family, choose_scaling
 from training.rewriting import rewrite_artifact
 from training.senders import PhotographSplit
 from training.splits import Split
@@ -27,6 +28,10 @@ from training.splits import Split
 COVERAGE: Final[dict[InputKind, float]] = {"network_input": 0.99, "photograph": 0.95}
 """The probability with which a prediction set holds the right label. The photographs that are there to
 calibrate with are too few for 99%."""
+
+# A bias for each label would learn how often each garment was photographed by these senders, and turn answers
+# towards the frequent ones; a temperature changes no answer.
+_PHOTOGRAPH_FAMILIES: Final[tuple[Family, ...]] = ("temperature",)
 
 # Trained pictures that the novelty statistics are taken from: more change nothing and cost time.
 _NOVELTY_PICTURES = 10_000
@@ -86,21 +91,23 @@ def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
     some = np.arange(min(_NOVELTY_PICTURES, len(split.train)))
     trained = answers_to_dataset(classifier, split.train.select(some))
     source = "Fashion-MNIST, calibration part of the training files"
-    return fit_kind("network_input", source, trained, answers_to_dataset(classifier, split.calibration))
+    calibration = answers_to_dataset(classifier, split.calibration)
+    return fit_kind("network_input", source, trained, calibration, FAMILIES)
 
 
 def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> KindFit:
     """Calibrate for what users send."""
     trained = answers_to_photographs(classifier, photographs.train)
     source = "photographs of garments, senders kept apart for calibration"
-    return fit_kind(
-        "photograph", source, trained, answers_to_photographs(classifier, photographs.calibration)
-    )
+    calibration = answers_to_photographs(classifier, photographs.calibration)
+    return fit_kind("photograph", source, trained, calibration, _PHOTOGRAPH_FAMILIES)
 
 
-def fit_kind(kind: InputKind, source: str, trained: Answers, calibration: Answers) -> KindFit:
-    """Fit one kind from a classifier's outputs."""
-    scaling = choose_scaling(calibration)
+def fit_kind(
+    kind: InputKind, source: str, trained: Answers, calibration: Answers, families: Sequence[Family]
+) -> KindFit:
+    """Fit one kind from a classifier's outputs on pictures that it was trained on, and on others."""
+    scaling = choose_scaling(calibration, families)
     sets = choose_thresholds(scaling.scaling(calibration.logits), calibration.acceptable, COVERAGE[kind])
     novelty = fit_novelty(trained, calibration)
     return KindFit(kind, source, len(calibration), COVERAGE[kind], scaling, sets, novelty)

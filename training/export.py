@@ -167,6 +167,6 @@ def _compare_with_torch(graph: ExportGraph, exported: ExportedGraph) -> None:
             if not difference <= graph.tolerance:
                 raise GraphMismatch(
                     f"The exported graph {graph.name} differs from torch by {difference:.2g} in {name}, and "
-                    f"at most {graph.tolerance:g} is allowed: do not publish this model; report the versions of "
-                    f"torch ({torch.__version__}) and onnx ({onnx.__version__})."
+                    f"at most {graph.tolerance:g} is allowed: do not publish this model; report the "
+                    f"versions of torch ({torch.__version__}) and onnx ({onnx.__version__})."
                 )

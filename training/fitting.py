@@ -7,9 +7,12 @@ if it had not been.
 """
 
 import logging
+import signal
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,7 +195,8 @@ def fit(
     trainer = _build_trainer(recipe, folder, machine, [*callbacks, *extra, keeper])
     checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.exists() else None
     try:
-        trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+        with _own_interrupts():
+            trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
         raise Interrupted(len(module.history)) from stop
     finally:
@@ -229,6 +233,17 @@ def _extra_callbacks(recipe: Recipe, monitor: str) -> list[Callback]:
         patience = recipe.optimisation.patience
         callbacks.append(EarlyStopping(monitor, patience=patience, mode="min", check_on_train_epoch_end=True))
     return callbacks
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Give Ctrl-C back to the caller: Lightning leaves it ignored once it was used."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _quieten() -> None:

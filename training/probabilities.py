@@ -5,6 +5,7 @@ temperature with a bias for each label, and a scale and a bias for each label (v
 al. 2017, arXiv:1706.04599). More freedom fits small calibration sets too well, so cross-validation chooses.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -49,10 +50,10 @@ class ChosenScaling:
     """Mean negative log-likelihood in nats a picture, on folds that were not fitted on."""
 
 
-def choose_scaling(answers: Answers) -> ChosenScaling:
+def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> ChosenScaling:
     """Fit every family, keep the one with the lowest cross-validated negative log-likelihood."""
-    losses = {family: _cross_validated(answers, family) for family in FAMILIES}
-    best = min(FAMILIES, key=lambda family: losses[family])
+    losses = {family: _cross_validated(answers, family) for family in families}
+    best = min(families, key=lambda family: losses[family])
     return ChosenScaling(best, fit_scaling(answers, best), losses)
 
 

@@ -54,12 +54,16 @@ class RunSettings:
 
     def differences(self, other: "RunSettings") -> list[str]:
         """The settings that differ, as sentences."""
-        ours, theirs = _flat(asdict(self)), _flat(asdict(other))
+        ours, theirs = self._facts(), other._facts()
         return [
             f"{name} is {theirs.get(name)!r} in the run and {ours.get(name)!r} now"
             for name in sorted(ours.keys() | theirs.keys())
             if ours.get(name) != theirs.get(name)
         ]
+
+    def _facts(self) -> dict[str, Any]:
+        """Everything by dotted name; settings that are younger than the run have their defaults."""
+        return _flat({**asdict(self), "settings": settings_of(self.build_recipe())})
 
 
 class RunFolder:

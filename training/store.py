@@ -5,6 +5,7 @@ publishing the same artifact again, here or on another machine, gives the same v
 """
 
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -25,6 +26,7 @@ from fashion.errors import DamagedArtifact, UnknownModel
 RELEASES: Final = Path(__file__).resolve().parent.parent / "releases"
 RELEASE_SUFFIX: Final = ".bentomodel"
 _ALIASES: Final = ("stable", "candidate")
+_VERSION: Final = "[0-9]{8}-[0-9a-f]{8}"
 
 
 def publish(artifact: Artifact) -> str:
@@ -69,11 +71,11 @@ def exact_tag(tag: str) -> str:
     if wanted in _ALIASES:
         found = read_aliases(alias_file()).version(name, _alias(wanted))
         if found is None:
-            raise UnknownModel(f"{name} has no {wanted} version: promote one of {_known(name)}.")
+            raise UnknownModel(f"{name} has no {wanted} version: {_known(name)}.")
         wanted = found
     exact = f"{name}:{wanted}"
     if exact not in published(name):
-        raise UnknownModel(f"The store holds no {exact}; it holds {_known(name)}.")
+        raise UnknownModel(f"The store holds no {exact}: {_known(name)}.")
     return exact
 
 
@@ -104,8 +106,9 @@ def release(tag: str, folder: Path = RELEASES) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         exported = bentoml.models.export_model(exact, str(Path(temporary) / path.name))
         Path(exported).replace(path)
-    for old in folder.glob(f"{name}-*{RELEASE_SUFFIX}"):
-        if old != path and old.name.removeprefix(f"{name}-").count("-") == version.count("-"):
+    earlier = re.compile(rf"{re.escape(name)}-{_VERSION}{re.escape(RELEASE_SUFFIX)}")
+    for old in folder.iterdir():
+        if old != path and earlier.fullmatch(old.name):
             old.unlink()
     return path
 
@@ -133,4 +136,6 @@ def _alias(word: str) -> AliasName:
 
 
 def _known(name: str) -> str:
-    return ", ".join(published(name)) or f"no version of {name}"
+    """What there is instead, as the end of a sentence."""
+    tags = published(name)
+    return f"promote or name one of {', '.join(tags)}" if tags else f"no version of {name} was published"
