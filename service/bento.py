@@ -5,7 +5,7 @@ inside.
 error bodies and metrics are not ours (docs/decisions/0101).
 """
 
-from typing import Any
+from typing import Any, Final
 
 import bentoml
 import yaml
@@ -16,13 +16,19 @@ from service.openapi import openapi_document
 from service.settings import settings
 from service.store import stable_tag
 
+# It keeps a timer for every request until the timeout is over, however soon the request was, and cannot be
+# configured away; deadlines are the guard's and the work's.
+_LEFT_OUT: Final = frozenset({"TimeoutMiddleware"})
+
 
 class GuardedService(bentoml.Service[Any]):
     """BentoML's service, with the guard around its application."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """The application that a worker serves."""
-        return Guard(super().to_asgi(is_main), settings())
+        app = super().to_asgi(is_main)
+        app.user_middleware = [layer for layer in app.user_middleware if layer.cls.__name__ not in _LEFT_OUT]
+        return Guard(app, settings())
 
     @property
     def openapi_spec(self) -> Any:

@@ -56,7 +56,6 @@ AnyPictureOptions = TypeVar("AnyPictureOptions", bound=PictureOptions)
     service_class=GuardedService,
     workers=settings().workers,
     # The guard does what these would do, with our own bodies and bounded labels (docs/decisions/0101).
-    traffic={"timeout": 3600},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},
