@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from fashion.artifact import Artifact
-from fashion.autoencoder import Autoencoder
+from fashion.autoencoder import Autoencoder, cross_entropy_nats
 from fashion.classifier import Classifier
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import Prior
+from fashion.prior import GaussianMixture, prior_of
 from tests.tiny_artifacts import tiny_autoencoder
 from training.dataset import Dataset
 from training.evaluate_autoencoder import bound, entropy_floor_nats, evaluate_autoencoder, label_agreement
-from training.prior_fitting import add_prior
+from training.posteriors import posteriors_of
+from training.prior_fitting import add_prior, log_density
 
 DATASET = Dataset(
     np.random.default_rng(0).integers(0, 256, (200, 28, 28), dtype=np.uint8), np.arange(200) % NUM_LABELS
@@ -50,6 +52,20 @@ def test_a_prior_fitted_to_the_latents_tightens_the_bound(tmp_path: Path) -> Non
     assert terms.kl_nats.mean() < terms.standard_kl_nats.mean()
 
 
+def test_both_terms_are_those_of_the_same_sampled_latent(vae: Autoencoder) -> None:
+    terms = bound(vae, DATASET.images, seed=4)
+    posteriors = posteriors_of(vae, DATASET.images)
+    latents = posteriors.sampled(4)
+    prior = prior_of(vae.artifact)
+    assert isinstance(prior, GaussianMixture)
+    expected = posteriors.log_density(latents) - log_density(prior, latents)
+    np.testing.assert_allclose(terms.kl_nats, expected)
+    pixels = DATASET.images.astype(np.float32) / 255
+    np.testing.assert_allclose(
+        terms.reconstruction_nats, cross_entropy_nats(pixels, vae.decode(latents)), rtol=1e-5
+    )
+
+
 def test_the_same_seed_gives_the_same_bound(vae: Autoencoder) -> None:
     first, again, other = (bound(vae, DATASET.images, seed).kl_nats for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
@@ -75,9 +91,13 @@ def test_label_agreement_is_counted_by_the_label_asked_for(
 ) -> None:
     classifier = Classifier(classifier_artifact)
     found = label_agreement(vae, classifier, DATASET, count=50, seed=0)
-    drawn = vae.generate(50, label=3, seed=3).images
-    logits = classifier.artifact.graphs["classifier"](np.rint(255 * drawn).astype(np.uint8))[0]
-    assert found.on_samples[3] == float((logits.argmax(axis=1) == 3).mean())
+    expected = []
+    for label in range(NUM_LABELS):
+        drawn = np.rint(255 * vae.generate(50, label=label, seed=label).images).astype(np.uint8)
+        answered = classifier.artifact.graphs["classifier"](drawn)[0].argmax(axis=1)
+        expected.append(float((answered == label).mean()))
+    assert found.on_samples == expected
+    assert sum(expected) > 0
     assert [row[0] for row in found.table().rows] == list(LABELS)
 
 
