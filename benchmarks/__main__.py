@@ -26,7 +26,7 @@ def main() -> int:
     """Measure, print, save."""
     options = _options()
     if shutil.which("wrk") is None:
-        print("wrk is needed to load the servers: install the package wrk", file=sys.stderr)  # noqa: T201
+        print("wrk is needed to load the servers: install the package wrk", file=sys.stderr)
         return 2
     artifact = options.artifact or stored_artifact()
     classifier = Classifier(open_artifact(artifact))
@@ -35,7 +35,7 @@ def main() -> int:
     measurements: list[Measurement] = []
     for number in range(options.rounds):
         for peer in [peer for peer in PEERS if peer.name in options.peers]:
-            print(f"round {number + 1} of {options.rounds}: {peer.name}", file=sys.stderr)  # noqa: T201
+            print(f"round {number + 1} of {options.rounds}: {peer.name}", file=sys.stderr)
             measurements += _measure(peer, workloads, artifact, options)
     rows = medians(measurements)
     show(rows, floor)

@@ -39,7 +39,7 @@ class Server:
 
     def memory_mib(self) -> float:
         """Resident memory of the whole tree; shared pages count once for each process."""
-        return sum(process.memory_info().rss for process in self.tree()) / 2**20
+        return float(sum(process.memory_info().rss for process in self.tree())) / 2**20
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def running(peer: Peer, port: int, workers: int, artifact: Path, first: httpx.Re
     }
     with tempfile.TemporaryFile() as log:
         began = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603 (the commands are this project's own)
+        process = subprocess.Popen(
             [part.format(**fill) for part in peer.command], env=environment, stdout=log, stderr=log
         )
         try:

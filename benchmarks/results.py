@@ -54,7 +54,7 @@ def medians(measurements: list[Measurement]) -> list[dict[str, Any]]:
 
 
 def show(rows: list[dict[str, Any]], floor: dict[str, dict[str, float]]) -> None:
-    """Print a table for each workload and number of connections, fastest first, as ratios to the first peer."""
+    """Print a table for each workload and number of connections, fastest first, and our ratio to each."""
     console = Console(width=120)
     for workload, steps in floor.items():
         parts = ", ".join(f"{name} {microseconds:.0f}" for name, microseconds in steps.items())

@@ -30,7 +30,7 @@ class Workload:
         if peer.body == "raw":
             return self.picture(), self.media_type
         head = (
-            f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{peer.form_field}"; filename="picture"\r\n'
+            f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{peer.form_field}"; filename="p"\r\n'
             f"Content-Type: {self.media_type}\r\n\r\n"
         )
         body = head.encode() + self.picture() + f"\r\n--{_BOUNDARY}--\r\n".encode()

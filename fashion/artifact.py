@@ -60,9 +60,8 @@ class Artifact:
                     have, want, rtol=probe.relative_tolerance, atol=probe.absolute_tolerance
                 ):
                     raise ProbeMismatch(
-                        f"Graph {name} does not reproduce its probe: output {tensor.name} differs from what "
-                        f"training computed by up to {_difference(have, want)}: the engine or the graph has drifted, "
-                        "do not serve this artifact."
+                        f"Graph {name} does not reproduce its probe: output {tensor.name} is off by up to "
+                        f"{_difference(have, want)}. The engine or the graph has drifted: do not serve it."
                     )
 
 

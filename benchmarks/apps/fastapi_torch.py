@@ -46,5 +46,5 @@ def classify(image: UploadFile) -> dict[str, Any]:
     picture = prepare(decode(image.file.read(), target_side=WORKING_SIDE))
     with torch.no_grad():
         made = _NETWORK(torch.from_numpy(picture.network_input[None].copy()).float() / 255)
-    (prediction,) = _CLASSIFIER.predictions(made.logits.numpy(), made.features.numpy(), [picture.kind])
+    (prediction,) = _CLASSIFIER.predictions(made.logits.numpy(), made.features.numpy(), picture.kind)
     return {"model": _CLASSIFIER.artifact.manifest.name, "predictions": [as_json(prediction)]}

@@ -1,4 +1,4 @@
-"""Starlette on uvicorn with uvloop and httptools, computing in the event loop: the leanest of the common ones."""
+"""Starlette on uvicorn with uvloop and httptools, computing in the event loop: the leanest of its kind."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
