@@ -8,7 +8,7 @@ nothing approximated.
 
 import copy
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -40,16 +40,18 @@ class ResidualSettings:
     """Channels of the first layer."""
     doublings: Annotated[int, Field(ge=1, le=3)] = 2
     """Stages that double the channels and halve the side, each with a residual block; one to three."""
+    downsampling: Literal["pool", "stride"] = "pool"
+    """What halves the side: a max pool after the convolution, or its stride, at half the cost of training."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the pooled features dropped in training."""
 
 
 class ConvolutionBlock(nn.Sequential):
-    """A 3x3 convolution, batch norm and ReLU; the size of the maps stays."""
+    """A 3x3 convolution, batch norm and ReLU; the side of the maps is divided by the stride."""
 
-    def __init__(self, num_inputs: int, num_outputs: int) -> None:
+    def __init__(self, num_inputs: int, num_outputs: int, stride: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(num_inputs, num_outputs, 3, padding=1, bias=False),
+            nn.Conv2d(num_inputs, num_outputs, 3, stride=stride, padding=1, bias=False),
             nn.BatchNorm2d(num_outputs),
             nn.ReLU(inplace=True),
         )
@@ -78,7 +80,7 @@ class ResidualClassifier(nn.Module):
         width = settings.width
         layers: list[nn.Module] = [ConvolutionBlock(1, width)]
         for _ in range(settings.doublings):
-            layers += [ConvolutionBlock(width, 2 * width), nn.MaxPool2d(2), ResidualBlock(2 * width)]
+            layers += [*_halving(width, settings.downsampling), ResidualBlock(2 * width)]
             width *= 2
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(settings.dropout)
@@ -89,6 +91,13 @@ class ResidualClassifier(nn.Module):
         maps = self.body(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
         features = maps.mean(dim=(2, 3))
         return Classification(self.head(self.dropout(features)), features, maps)
+
+
+def _halving(width: int, way: Literal["pool", "stride"]) -> list[nn.Module]:
+    """Layers that double the channels and halve the side."""
+    if way == "stride":
+        return [ConvolutionBlock(width, 2 * width, stride=2)]
+    return [ConvolutionBlock(width, 2 * width), nn.MaxPool2d(2)]
 
 
 class Explainer(nn.Module):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from tests.unit.training.tiny_data import stripes
 from training.augmentation import Augmentation, augment, plain
 from training.batches import Epoch, Examples, derived_seed
-from tests.unit.training.tiny_data import stripes
 
 EXAMPLES = Examples.of(stripes(64))
 EVERYTHING = Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4, cutmix=0.4)

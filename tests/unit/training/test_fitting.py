@@ -132,7 +132,7 @@ def test_a_folder_in_use_is_not_written_to_without_resume(tmp_path):
 def test_a_run_is_not_resumed_with_other_settings(tmp_path):
     run(tmp_path / "run", "epochs=1")
 
-    with pytest.raises(InvalidValue, match="optimisation.epochs is 1 in the run and 2 now"):
+    with pytest.raises(InvalidValue, match=r"optimisation\.epochs is 1 in the run and 2 now"):
         run(tmp_path / "run", "epochs=2", resume=True)
 
 
