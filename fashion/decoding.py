@@ -136,7 +136,10 @@ def _orientation(image: ImageFile) -> int:
 
 def _as_grey(pixels: UInt8) -> UInt8:
     """Drop the equal channels of a small RGB picture that is all grey."""
-    small_colour = pixels.ndim == 3 and pixels.shape[0] * pixels.shape[1] <= 28 * 28
-    if small_colour and np.array_equal(pixels[..., :1].repeat(3, axis=2), pixels):
-        return np.ascontiguousarray(pixels[..., 0])
-    return pixels
+    if pixels.ndim == 2 or pixels.size > 3 * 28 * 28:
+        return pixels
+    channels = pixels.tobytes()  # slices of bytes compare several times faster than arrays this small
+    red = channels[::3]
+    if channels[1::3] != red or channels[2::3] != red:
+        return pixels
+    return np.frombuffer(red, np.uint8).reshape(pixels.shape[:2])

@@ -46,8 +46,8 @@ _AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _CONTAINER_BRANDS: Final = frozenset((b"mif1", b"msf1"))  # of either: the compatible brands tell
 
-# Every scan of a JPEG is a pass over all of its pixels and costs a sender 20 bytes: without a limit a megabyte
-# buys hours. Encoders write about 10.
+# Every scan of a JPEG is a pass over all of its pixels and costs its sender 20 bytes: without a limit, a
+# megabyte buys hours. Encoders write about 10.
 MAX_JPEG_SCANS: Final = 100
 
 
