@@ -39,7 +39,7 @@ mount --rbind /sys "$0/sys"
 mount -t tmpfs -o size=64m,mode=1777 tmpfs "$0/tmp"
 exec setpriv --no-new-privs chroot --userspec="$BOX_USER" --groups="${BOX_USER#*:}" "$0" /usr/bin/env -i "$@"
 """
-UNSHARE = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "sh", "-ec", BOX]
+UNSHARE = ["unshare", "--mount", "--pid", "--ipc", "--fork", "sh", "-ec", BOX]
 
 
 def _output(*command: str) -> str:
@@ -239,7 +239,9 @@ class Box:
 
     def remove(self) -> None:
         """See Container."""
-        self._process.kill()
+        # Its first process itself: nothing ends it when `unshare` ends.
+        if self.is_running():
+            os.kill(self._first_process(), signal.SIGKILL)
         self._process.wait(STOP_SECONDS)
         _output("buildah", "rm", self._container)
         self._log.unlink()
