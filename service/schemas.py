@@ -48,7 +48,7 @@ Whole = BeforeValidator(_whole_number)
 
 _LATENT_ARRAY = {"type": "array", "items": {"type": "number"}}
 _LATENT_SCHEMA = {
-    "anyOf": [
+    "oneOf": [  # and not anyOf, of which BentoML's client sees the first alone
         _LATENT_ARRAY,
         {
             "type": "object",
