@@ -34,13 +34,13 @@ def export(
     """Write the best weights of a run as a complete artifact, in place of the one it has. (`train` ends with
     this.)"""
     from training.dataset import load_training
-    from training.finishing import finish
+    from training.finishing import available_photographs, finish
     from training.runs import RunFolder
     from training.splits import split
 
     folder = RunFolder(run)
     folder.read_settings()
-    finish(folder, split(load_training(data)), Console())
+    finish(folder, split(load_training(data)), available_photographs(), Console())
 
 
 def calibrate(run: RunArgument, data: DataOption = None) -> None:

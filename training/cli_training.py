@@ -40,12 +40,16 @@ def recipes(
     from training.recipes import RECIPES
     from training.recipes.overrides import flat_settings
 
-    table = Table("recipe", "what it trains", "source", *(["settings"] if settings else []))
+    console = Console()
+    table = Table("recipe", "what it trains", "source")
     for name, build in RECIPES.items():
         recipe = build()
-        shown = "\n".join(f"{setting}={value}" for setting, value in flat_settings(recipe).items())
-        table.add_row(name, recipe.summary, recipe.source, *([shown] if settings else []))
-    Console().print(table)
+        table.add_row(name, recipe.summary, recipe.source)
+    console.print(table)
+    for name, build in RECIPES.items() if settings else ():
+        console.print(f"\n[bold]{name}[/]")
+        for setting, value in flat_settings(build()).items():
+            console.print(f"  {setting}={value}", highlight=False)
 
 
 def train(
@@ -69,6 +73,7 @@ def train(
 ) -> None:
     """Train a recipe and leave a run folder with checkpoints, figures and a complete artifact."""
     from training.dataset import load_training
+    from training.finishing import available_photographs
     from training.fitting import Interrupted
     from training.machine import Machine
     from training.recipes import find_recipe
@@ -86,7 +91,7 @@ def train(
     request = TrainRequest(chosen, machine, folder, seed=seed, resume=resume, limit=limit)
     console = Console()
     try:
-        run_training(request, split(load_training(data)), console)
+        run_training(request, split(load_training(data)), available_photographs(), console)
     except Interrupted as interrupted:
         raise Stopped(_how_to_continue(interrupted.epochs_done, folder)) from interrupted
 

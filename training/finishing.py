@@ -16,10 +16,12 @@ from training.senders import PhotographSplit, split_by_sender
 from training.splits import Split
 
 
-def finish(folder: RunFolder, split: Split, console: Console) -> Artifact:
+def finish(
+    folder: RunFolder, split: Split, photographs: PhotographSplit | None, console: Console
+) -> Artifact:
     """Export the run and complete the artifact; an earlier artifact of the run is replaced."""
     artifact = export(folder)
-    artifact = complete(artifact, split, console)
+    artifact = complete(artifact, split, photographs, console)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
 
@@ -34,10 +36,12 @@ def export(folder: RunFolder) -> Artifact:
     return export_run(folder, folder.artifact, metrics)
 
 
-def complete(artifact: Artifact, split: Split, console: Console) -> Artifact:
+def complete(
+    artifact: Artifact, split: Split, photographs: PhotographSplit | None, console: Console
+) -> Artifact:
     """Fit what the artifact's kind needs beyond its weights, on pictures that training never saw."""
     if artifact.manifest.kind == "classifier":
-        return calibrate(artifact, split, available_photographs(), console)
+        return calibrate(artifact, split, photographs, console)
     return add_prior(artifact, split.train) if artifact.manifest.variational else artifact
 
 

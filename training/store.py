@@ -102,6 +102,7 @@ def release(tag: str, folder: Path = RELEASES) -> Path:
     exact = exact_tag(tag)
     name, _, version = exact.partition(":")
     folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()  # BentoML takes a relative path for one below the root of a file system
     path = folder / f"{name}-{version}{RELEASE_SUFFIX}"
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         exported = bentoml.models.export_model(exact, str(Path(temporary) / path.name))

@@ -17,6 +17,7 @@ from training.networks.classifiers import num_parameters
 from training.progress import ShowProgress
 from training.recipes.recipe import Recipe
 from training.runs import RunFolder, RunSettings, write_json
+from training.senders import PhotographSplit
 from training.splits import Split
 from training.systems import System
 
@@ -50,7 +51,9 @@ class Summary:
         return {name: self.validation[name] - self.train[name] for name in self.train}
 
 
-def train(request: TrainRequest, split: Split, console: Console) -> RunFolder:
+def train(
+    request: TrainRequest, split: Split, photographs: PhotographSplit | None, console: Console
+) -> RunFolder:
     """Train as asked and leave a run folder with a complete artifact.
 
     Raises InvalidValue where the folder does not fit the request, before anything is written, and Interrupted
@@ -76,7 +79,7 @@ def train(request: TrainRequest, split: Split, console: Console) -> RunFolder:
     summary = summarise(system, training.head(_SUMMARY_PICTURES), validation, machine)
     write_json(folder.summary_file, _summary_record(request, result, summary))
     _show_summary(result, summary, console)
-    finish(folder, split, console)
+    finish(folder, split, photographs, console)
     return folder
 
 

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix, roc_auc_score
+
+from training.metrics import area_under_curve, calibration_error, confusion, reliability, share_interval
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_confidence_that_is_always_right_by_as_much_as_it_says_has_no_calibration_error():
+    confidences = np.repeat([0.25, 0.75], 400)
+    right = (
+        np.tile([True, False, False, False], 100).tolist() + np.tile([True, True, True, False], 100).tolist()
+    )
+
+    assert calibration_error(confidences, np.array(right)) == pytest.approx(0)
+
+
+def test_calibration_error_is_the_distance_of_confidence_from_accuracy():
+    assert calibration_error(np.full(10, 0.9), np.zeros(10, bool)) == pytest.approx(0.9)
+
+
+def test_certainty_falls_into_the_last_bin():
+    assert reliability(np.array([1.0, 0.99]), np.array([True, True])) == [(2, pytest.approx(0.995), 1.0)]
+
+
+def test_the_area_under_the_curve_is_that_of_scikit_learn_ties_included():
+    inside, outside = (RANDOM.integers(0, 20, count) + shift for count, shift in ((300, 0.0), (200, 3.0)))
+    expected = roc_auc_score(np.repeat([0, 1], [300, 200]), np.concatenate([inside, outside]))
+
+    assert area_under_curve(inside, outside) == pytest.approx(expected)
+
+
+def test_confusion_has_a_row_for_each_true_label():
+    labels, predicted = RANDOM.integers(0, 4, (2, 100))
+
+    assert (confusion(labels, predicted, 4) == confusion_matrix(labels, predicted, labels=range(4))).all()
+
+
+def test_the_interval_of_a_share_holds_it_and_stays_within_zero_and_one():
+    low, high = share_interval(0.965, 10_000)
+
+    assert (low, high) == (pytest.approx(0.9612, abs=1e-4), pytest.approx(0.9684, abs=1e-4))
+    assert share_interval(1.0, 10)[1] <= 1 + 1e-12

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from fashion.classifier import softmax
+from fashion.labels import NUM_LABELS
+from training.answers import Answers, one_label_each
+from training.metrics import calibration_error
+from training.probabilities import FAMILIES, choose_scaling, fit_scaling, loss_nats
+
+
+def drawn(count, *, sharpness=1.0, bias=None, seed=0):
+    """Logits whose labels were drawn from softmax(logits * sharpness + bias), which fits look for."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(scale=2, size=(count, NUM_LABELS)).astype(np.float32)
+    truth = softmax(logits * sharpness + (0 if bias is None else bias))
+    labels = np.array([random.choice(NUM_LABELS, p=row) for row in truth])
+    return Answers(logits, np.zeros((count, 1), np.float32), one_label_each(labels))
+
+
+@pytest.mark.parametrize("sharpness", [0.4, 1.0, 2.5])
+def test_the_temperature_that_made_the_labels_is_found_again(sharpness):
+    scaling = fit_scaling(drawn(4000, sharpness=sharpness), "temperature")
+
+    assert scaling.scale == pytest.approx(np.full(NUM_LABELS, sharpness), rel=0.1)
+    assert not scaling.bias.any()
+
+
+def test_one_temperature_is_chosen_where_one_suffices_for_few_pictures():
+    assert choose_scaling(drawn(200, sharpness=0.5)).family == "temperature"
+
+
+def test_biases_are_chosen_where_labels_are_favoured():
+    bias = np.linspace(-3, 3, NUM_LABELS)
+    chosen = choose_scaling(drawn(3000, bias=bias))
+
+    assert chosen.family != "temperature"
+    assert chosen.held_out_nats[chosen.family] == min(chosen.held_out_nats.values())
+
+
+def test_fitting_lowers_the_calibration_error_on_pictures_that_were_not_fitted():
+    overconfident, fresh = (drawn(3000, sharpness=0.3, seed=seed) for seed in (0, 1))
+    right = fresh.acceptable
+
+    def error(probabilities):
+        confident = probabilities.argmax(axis=1)
+        return calibration_error(probabilities.max(axis=1), right[np.arange(len(right)), confident])
+
+    assert error(softmax(fresh.logits)) > 0.2
+    assert error(choose_scaling(overconfident).scaling(fresh.logits)) < 0.05
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_fit_is_never_worse_than_the_plain_softmax_on_what_it_was_fitted_to(family):
+    answers = drawn(500, sharpness=0.7, bias=np.linspace(0, 2, NUM_LABELS))
+
+    fitted = loss_nats(fit_scaling(answers, family)(answers.logits), answers.acceptable).mean()
+
+    assert fitted < loss_nats(softmax(answers.logits), answers.acceptable).mean()
+
+
+def test_a_picture_with_several_right_labels_counts_their_probabilities_together():
+    probabilities = np.array([[0.2, 0.3, 0.5] + [0.0] * 7])
+    acceptable = np.array([[True, True] + [False] * 8])
+
+    assert loss_nats(probabilities, acceptable) == pytest.approx(-np.log(0.5))
