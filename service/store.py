@@ -27,18 +27,13 @@ _BENTO_YAML: Final = Path(__file__).resolve().parents[2] / "bento.yaml"
 def model_folder(tag: str) -> Path:
     """The folder of the version `tag` in the store; raises UnknownModel or DamagedArtifact."""
     try:
-        model = bentoml.models.get(tag)
-    except bentoml.exceptions.NotFound:
-        raise _unknown(tag) from None
+        # Not get(), which takes the beginning of a version for the version, and "latest" for the last.
+        found = bentoml.models.list(tag)
     except (BentoMLException, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedArtifact(f"The store's entry of {tag} cannot be read: {error}") from error
-    if str(model.tag) != tag:  # BentoML reads "latest" as whatever came last
-        raise _unknown(tag)
-    return Path(model.path)
-
-
-def _unknown(tag: str) -> UnknownModel:
-    return UnknownModel(f"The store has no model {tag}: GET /models tells what is served")
+    if not found:
+        raise UnknownModel(f"The store has no model {tag}: GET /models tells what is served")
+    return Path(found[0].path)
 
 
 class AliasSource(Protocol):

@@ -7,7 +7,6 @@ import sys
 import venv
 from pathlib import Path
 
-import bentoml
 import httpx
 import pytest
 
@@ -62,8 +61,8 @@ def test_it_serves_the_versions_it_was_built_with_wherever_the_aliases_point(bui
 @pytest.mark.slow
 def test_it_runs_from_its_own_requirements_alone(built_home: Path, bento: Path, tmp_path: Path):
     exported = tmp_path / "fashion.bento"
-    with store_at(built_home):
-        bentoml.bentos.export_bento("fashion:test", str(exported))
+    export = [sys.executable, "-m", "bentoml", "export", "fashion:test", str(exported)]
+    subprocess.run(export, env=environment(built_home), check=True, capture_output=True)
     home, environment_folder = tmp_path / "home", tmp_path / "venv"
     venv.create(environment_folder, with_pip=True)
     python = str(environment_folder / "bin" / "python")

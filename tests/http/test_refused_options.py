@@ -111,6 +111,7 @@ def test_a_malformed_query_is_invalid(client: httpx.Client):
         "candidate",
         "fashion-classifier:v9",
         "fashion-classifier:latest",
+        "fashion-classifier:v",
         "a:b:c",
         "../../etc",
         "\u00e9",
