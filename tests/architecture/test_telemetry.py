@@ -1,4 +1,4 @@
-"""Nothing that we run reports to anybody: ONNX Runtime's telemetry would leave its traces in the home folder."""
+"""Nothing that we run reports to anybody: ONNX Runtime's telemetry would leave traces in the home folder."""
 
 import os
 import subprocess
@@ -9,7 +9,12 @@ import pytest
 
 from tests.tiny_artifacts import tiny_classifier
 
-RUN = "import {module}\nfrom fashion.models import load_model\nload_model(__import__('pathlib').Path({folder!r}))"
+RUN = """
+import pathlib
+import {module}
+from fashion.models import load_model
+load_model(pathlib.Path({folder!r}))
+"""
 
 
 @pytest.mark.parametrize("module", ["service.inference", "training.export", "fashion.engine"])
