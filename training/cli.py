@@ -1,6 +1,6 @@
 """The command line, `python -m training …`: the only place where arguments are parsed.
 
-Each command is a thin function in `cli_training.py` or `cli_models.py`. A mistake of the user ends in one
+Each command is a thin function in one of the `cli_*.py`. A mistake of the user ends in one
 sentence on standard error and exit status 2; nothing prints a traceback but a defect of ours.
 """
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from fashion.errors import FashionError
-from training import cli_models, cli_training
+from training import cli_figures, cli_models, cli_training
 
 BAD_USE = 2
 INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 cli_training.register(app)
 cli_models.register(app)
+cli_figures.register(app)
 
 
 def main() -> None:

@@ -116,11 +116,17 @@ def sheet(images: NDArray[Any], columns: int, *, gap: int = 1, background: float
 
 
 def captioned_sheet(
-    axes: Axes, images: NDArray[Any], captions: Sequence[str], columns: int, *, font_size: float = 7
+    axes: Axes,
+    images: NDArray[Any],
+    captions: Sequence[str],
+    columns: int,
+    *,
+    font_size: float = 7,
+    lines: int = 1,
 ) -> None:
-    """Images (count, height, width) from 0 to 1 as one sheet, each with its caption above it."""
+    """Images (count, height, width) from 0 to 1 as one sheet, each below its caption of some lines."""
     height, width = images.shape[1:]
-    above = 8  # pixels of the pictures' own size, for the line of text
+    above = 8 * lines  # pixels of the pictures' own size, for the text
     framed = np.ones((len(images), height + above, width), dtype=np.float32)
     framed[:, above:] = images
     show_pixels(axes, sheet(framed, columns, gap=3))
