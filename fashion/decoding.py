@@ -14,22 +14,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from fashion.errors import PictureTooLarge, UnreadablePicture
 from fashion.formats import damaged, open_image
+from fashion.orientation import turn_of
 from fashion.pixels import UInt8, pixels_of
 from fashion.plain_png import read_plain_png
 
 MAX_PIXELS: Final = 50_000_000
-
-_ORIENTATION_TAG: Final = 0x0112
-_UPRIGHT: Final = {  # EXIF orientation -> what brings the picture upright (EXIF 2.32, section 4.6.4)
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_ORIENTATION_SOURCES: Final = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +41,12 @@ class Picture:
 class OpenedPicture:
     """A picture whose header was read and whose pixels were not decoded yet.
 
-    It lets a caller add up the sizes of many pictures before paying for the first.
+    It lets a caller add up the sizes of many pictures before paying for the first. It can be decoded once.
+    `name` and `image` are what `fashion.formats.open_image` gave, `num_bytes` is the size of the file.
     """
 
-    def __init__(self, data: bytes, name: str, image: ImageFile) -> None:
-        """Take what `fashion.formats.open_image` gave for `data`."""
-        self._data = data
+    def __init__(self, name: str, image: ImageFile, num_bytes: int) -> None:
+        self._num_bytes = num_bytes
         self._name = name
         self._image = image
         self.size: tuple[int, int] = image.size
@@ -68,7 +57,7 @@ class OpenedPicture:
         return self.size[0] * self.size[1]
 
     def decode(self, *, max_pixels: int = MAX_PIXELS, target_side: int | None = None) -> Picture:
-        """Decode the pixels; see `decode`."""
+        """Decode the pixels and let go of everything else; see `decode`."""
         if self.num_pixels > max_pixels:
             width, height = self.size
             raise PictureTooLarge(
@@ -78,27 +67,26 @@ class OpenedPicture:
         try:
             return Picture(self._pixels(target_side), self.size)
         except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
-            raise UnreadablePicture(damaged(self._name, self._data, error)) from error
+            raise UnreadablePicture(damaged(self._name, self._num_bytes, error)) from error
+        finally:
+            self._image.close()  # a caller may keep hundreds of these, and Pillow all pixels of each
 
     def _pixels(self, target_side: int | None) -> UInt8:
         image = self._image
-        longest = max(self.size)
-        shrink = max(longest // target_side, 1) if target_side else 1
+        shrink = _shrink(image, target_side)
         if shrink > 1 and isinstance(image, JpegImageFile):
-            image.draft(None, (self.size[0] // shrink, self.size[1] // shrink))
-            shrink = max(max(image.size) // target_side, 1) if target_side else 1
+            width, height = image.size
+            image.draft(None, (max(width // shrink, 1), max(height // shrink, 1)))
+            shrink = _shrink(image, target_side)
         image.load()
-        orientation = _orientation(image)  # after loading: a PNG may tell it behind its pixels
-        pixels = pixels_of(image, shrink)
-        if orientation in _UPRIGHT:
-            pixels = np.asarray(Image.fromarray(pixels).transpose(_UPRIGHT[orientation]))
-        return _as_grey(pixels)
+        # after loading: a PNG may tell its orientation behind its pixels
+        return _as_grey(_upright(pixels_of(image, shrink), image))
 
 
 def open_picture(data: bytes | memoryview) -> OpenedPicture:
     """Read the header of a picture in one of `fashion.formats.FORMATS`. Raises UnreadablePicture."""
     data = bytes(data)
-    return OpenedPicture(data, *open_image(data))
+    return OpenedPicture(*open_image(data), len(data))
 
 
 def probe_size(data: bytes | memoryview) -> tuple[int, int]:
@@ -119,19 +107,21 @@ def decode(
     """
     data = bytes(data)
     plain = read_plain_png(data)
-    if plain is not None:
+    if plain is not None and plain.size <= max_pixels:
         return Picture(plain, (plain.shape[1], plain.shape[0]))
-    return OpenedPicture(data, *open_image(data)).decode(max_pixels=max_pixels, target_side=target_side)
+    return open_picture(data).decode(max_pixels=max_pixels, target_side=target_side)
 
 
-def _orientation(image: ImageFile) -> int:
-    """Read the EXIF orientation, 1 (upright) where there is none; a TIFF is turned by Pillow itself."""
-    if image.format == "TIFF" or not any(source in image.info for source in _ORIENTATION_SOURCES):
-        return 1
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # damaged metadata are no reason to refuse a picture that can be seen
-        return 1
+def _shrink(image: ImageFile, target_side: int | None) -> int:
+    """Find the largest whole factor that leaves the longer side at least `target_side` pixels."""
+    return max(max(image.size) // target_side, 1) if target_side else 1
+
+
+def _upright(pixels: UInt8, image: ImageFile) -> UInt8:
+    """Undo the EXIF orientation; a TIFF was turned by Pillow, a HEIC by libheif."""
+    exif = image.info.get("exif")
+    turn = turn_of(exif) if isinstance(exif, bytes) and image.format not in ("TIFF", "HEIF") else None
+    return pixels if turn is None else np.asarray(Image.fromarray(pixels).transpose(turn))
 
 
 def _as_grey(pixels: UInt8) -> UInt8:

@@ -11,6 +11,7 @@ from typing import Final
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.Image import DecompressionBombError
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -18,7 +19,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif.as_plugin import HeifImageFile
 
-from fashion.errors import UnreadablePicture
+from fashion.decoding_cost import check_cost
+from fashion.errors import PictureTooLarge, UnreadablePicture
 
 FORMATS: Final[dict[str, Callable[[BytesIO], ImageFile]]] = {
     "JPEG": JpegImageFile,  # not Pillow's factory: of a multi-picture JPEG the first picture is enough
@@ -45,10 +47,6 @@ _SIGNATURES: Final[tuple[tuple[bytes, str], ...]] = (
 _AVIF_BRANDS: Final = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS: Final = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _CONTAINER_BRANDS: Final = frozenset((b"mif1", b"msf1"))  # of either: the compatible brands tell
-
-# Every scan of a JPEG is a pass over all of its pixels and costs its sender 20 bytes: without a limit, a
-# megabyte buys hours. Encoders write about 10.
-MAX_JPEG_SCANS: Final = 100
 
 
 def format_of(data: bytes) -> str | None:
@@ -80,25 +78,26 @@ def _format_of_brands(data: bytes) -> str | None:
 def open_image(data: bytes) -> tuple[str, ImageFile]:
     """Read the header: the format's name and the Pillow image, whose pixels are not decoded yet.
 
-    Raises UnreadablePicture.
+    Raises UnreadablePicture, and PictureTooLarge where Pillow's own limit is met first.
     """
     name = format_of(data)
     if name is None:
         raise UnreadablePicture(_not_a_picture(data))
-    if name == "JPEG" and (num_scans := data.count(b"\xff\xda")) > MAX_JPEG_SCANS:
-        raise UnreadablePicture(
-            f"expected a JPEG of at most {MAX_JPEG_SCANS} scans, got {num_scans:,}: save it anew"
-        )
     try:
+        check_cost(name, data)
         return name, FORMATS[name](BytesIO(data))
+    except UnreadablePicture:
+        raise
+    except DecompressionBombError as error:  # by those plugins that would allocate memory while opening
+        raise PictureTooLarge(f"expected a picture of fewer pixels: {error}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged file leads them to
-        raise UnreadablePicture(damaged(name, data, error)) from error
+        raise UnreadablePicture(damaged(name, len(data), error)) from error
 
 
-def damaged(name: str, data: bytes, error: Exception) -> str:
+def damaged(name: str, num_bytes: int, error: Exception) -> str:
     """Say that a picture of a known format cannot be decoded, with what the decoder said about it."""
     reason = " ".join(str(error).split())[:120] or type(error).__name__
-    return f"expected a complete {name} picture, but its {len(data):,} bytes cannot be decoded: {reason}"
+    return f"expected a complete {name} picture, but its {num_bytes:,} bytes cannot be decoded: {reason}"
 
 
 def _not_a_picture(data: bytes) -> str:

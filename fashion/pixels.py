@@ -24,10 +24,10 @@ def pixels_of(image: Image.Image, shrink: int = 1) -> UInt8:
 
     `shrink` is a whole factor by which both sides become smaller, each block of pixels its mean.
     """
-    if image.mode.startswith("I;16"):
-        image = _scaled(image, white=65535.0)
-    elif image.mode in ("I", "F"):
-        image = _scaled(image, white=None)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        white = 65535.0 if image.mode.startswith("I;16") else None
+        wide = image.convert("F")
+        return _scaled(wide.reduce(shrink) if shrink > 1 else wide, white)
     transparent = image.mode in _TRANSPARENT_MODES or "transparency" in image.info
     if transparent:
         image = image.convert("LA" if image.mode in _GREY_MODES else "RGBA")
@@ -40,13 +40,13 @@ def pixels_of(image: Image.Image, shrink: int = 1) -> UInt8:
     return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
 
 
-def _scaled(image: Image.Image, white: float | None) -> Image.Image:
-    """Scale numbers wider than 8 bits so that `white` becomes 255; without it, the values tell what white is.
+def _scaled(image: Image.Image, white: float | None) -> UInt8:
+    """Scale numbers so that `white` becomes 255; without it, the values tell what white is.
 
-    Floats and 32-bit integers have no agreed range: 0..1, 0..255 and 0..65535 are taken as such, and anything
-    else is stretched. What is no finite number becomes the lowest one.
+    Floats and 32-bit integers have no agreed range: 0..1, 0..255 and 0..65535 are taken as such, and
+    anything else is stretched. What is no finite number becomes the lowest one.
     """
-    values = np.asarray(image).astype(np.float32)
+    values = np.asarray(image)
     finite = np.isfinite(values)
     low, high = (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)
     if white is None and low >= 0:
@@ -54,7 +54,8 @@ def _scaled(image: Image.Image, white: float | None) -> Image.Image:
     if white is not None:
         low, high = 0.0, white
     span = high - low if high > low else 1.0
-    return Image.fromarray(np.rint((np.where(finite, values, low) - low) / span * 255.0).astype(np.uint8))
+    shares = (np.where(finite, values, low).astype(np.float64) - low) / span
+    return np.rint(shares * 255.0).astype(np.uint8)
 
 
 def _flattened(pixels: UInt8) -> UInt8:
