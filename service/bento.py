@@ -1,8 +1,8 @@
-"""The one place where our layers and BentoML's are put together: the guard outside, our OpenAPI document
-inside.
+"""Where our layers and BentoML's are put together: the guard outside, our OpenAPI document inside, and a
+short way between a request and its endpoint.
 
-`service_class` is BentoML's own hook for this; a middleware would stand inside BentoML's layers, whose
-error bodies and metrics are not ours (docs/decisions/0101).
+`service_class` is BentoML's own hook for this; a middleware would stand inside BentoML's layers, whose error
+bodies and metrics are not ours (docs/decisions/0101).
 """
 
 from typing import Any, Final
@@ -10,8 +10,10 @@ from typing import Any, Final
 import bentoml
 import yaml
 from bentoml.models import BentoModel
+from starlette.requests import Request
 
-from service.guard import Guard
+from service.exchange import Receive, Scope, Send
+from service.guard import ASGIApp, Guard
 from service.openapi import openapi_document
 from service.settings import settings
 from service.store import stable_tag
@@ -28,12 +30,29 @@ class GuardedService(bentoml.Service[Any]):
         """The application that a worker serves."""
         app = super().to_asgi(is_main)
         app.user_middleware = [layer for layer in app.user_middleware if layer.cls.__name__ not in _LEFT_OUT]
-        return Guard(app, settings())
+        endpoints = {api.route: short_way(api) for api in self.apis.values()}
+        return Guard(app, endpoints, settings())
 
     @property
     def openapi_spec(self) -> Any:
         """What /docs.json and the Bento tell of the HTTP interface."""
         return OpenAPIDocument(openapi_document())
+
+
+def short_way(api: Any) -> ASGIApp:
+    """From a request to a `@bentoml.api` endpoint and back by its own descriptors, as BentoML goes too.
+
+    BentoML looks everything about an endpoint up again for each request, which takes longer than a small
+    picture's whole answer (docs/decisions/0103); here it is known from the start.
+    """
+    read, endpoint, write = api.input_spec.from_http_request, api.func, api.output_spec.to_http_response
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        incoming = await read(Request(scope, receive), None)
+        response = await write(await endpoint(bentoml.get_current_service(), incoming), None)
+        await response(scope, receive, send)
+
+    return answer
 
 
 class OpenAPIDocument(dict[str, Any]):

@@ -32,7 +32,6 @@ class Exchange:
     route: Route = OTHER
     wants_png: bool = False
     refusal: Refusal | None = None
-    abandoned: bool = False  # by a client that left
     status: int = CLIENT_CLOSED_REQUEST
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)

@@ -6,6 +6,7 @@ X-Request-ID, and tells the metrics about it.
 """
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from service import metrics
 from service.accept import wants_png
 from service.admission import Admission, Held
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
-from service.receiving import body_too_large
+from service.receiving import ClientGone, body_too_large
 from service.refusals import Refusal, internal, invalid_request, not_ready, refusal_of
 from service.routes import Route, find_route
 from service.settings import Settings
@@ -24,10 +25,11 @@ ASGIApp = Any
 
 
 class Guard:
-    """An ASGI application around BentoML's."""
+    """An ASGI application around BentoML's, and around the endpoints that compute, each by its path."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, ASGIApp], settings: Settings) -> None:
         self._app = app
+        self._endpoints = endpoints
         self._settings = settings
         self._admission = Admission(settings.max_requests_held, settings.max_bytes_held)
 
@@ -41,6 +43,8 @@ class Guard:
         with metrics.in_progress():
             try:
                 await self._answer(exchange, scope, receive, outlet)
+            except ClientGone:
+                return
             except Exception as error:  # noqa: BLE001 (the table in refusals.py logs what it does not know)
                 await outlet.refuse(refusal_of(error))
             finally:
@@ -49,15 +53,15 @@ class Guard:
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "_Outlet") -> None:
         route = exchange.route = find_route(scope["path"])
         route.check_method(scope["method"])
-        scope[SCOPE_KEY] = exchange
-        if not route.computes:
-            await self._app(scope, receive, outlet)
-        else:
+        if route.computes:
             self._check_headers(exchange, route)
+            scope[SCOPE_KEY] = exchange
             with exchange.held:
-                await self._app(scope, receive, outlet)
-        if exchange.refusal:
-            raise exchange.refusal
+                await self._endpoints[route.path](scope, receive, outlet)
+        else:
+            await self._app(scope, receive, outlet)
+            if outlet.foreign_error:
+                raise foreign_refusal(outlet.foreign_error)
 
     def _check_headers(self, exchange: Exchange, route: Route) -> None:
         length = exchange.content_length
@@ -73,47 +77,44 @@ class Guard:
 
 
 class _Outlet:
-    """The way out: adds the request id, and holds back what is not the service's own answer."""
+    """The way out: adds the request id, and holds back errors that are not of our own form."""
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
         self._send = send
         self._started = False
+        self.foreign_error: int | None = None
 
     async def __call__(self, message: Any) -> None:
-        """Send one of the inner application's messages, unless a refusal takes their place."""
-        exchange = self._exchange
-        if exchange.abandoned:
-            return
+        """Send one of the inner application's messages, unless it is of an error."""
         if message["type"] == "http.response.start":
-            if message["status"] >= HTTPStatus.BAD_REQUEST and not exchange.refusal:
-                exchange.refusal = _foreign_refusal(message["status"])
-            if not exchange.refusal:
-                exchange.status = message["status"]
-                message["headers"].append((b"x-request-id", exchange.request_id))
-                self._started = True
-        if not exchange.refusal:
+            if message["status"] >= HTTPStatus.BAD_REQUEST:
+                self.foreign_error = message["status"]
+                return
+            self._exchange.status = message["status"]
+            self._started = True
+            message["headers"].append((b"x-request-id", self._exchange.request_id))
+        if not self.foreign_error:
             await self._send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send the error body; where an answer has begun already, all that is left is to break it off."""
         if self._started:
             raise refusal
-        exchange = self._exchange
-        exchange.status = refusal.status
-        exchange.refusal = refusal
+        self._exchange.status = refusal.status
+        self._exchange.refusal = refusal
         body = refusal.body()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", exchange.request_id),
+            (b"x-request-id", self._exchange.request_id),
             *((name.lower().encode(), value.encode()) for name, value in refusal.headers.items()),
         ]
         await self._send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _foreign_refusal(status: int) -> Refusal:
+def foreign_refusal(status: int) -> Refusal:
     """What stands for an error answer of BentoML's own, whose bodies have another form."""
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return not_ready("The models are not loaded, or did not pass their probes: the log tells why")

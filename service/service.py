@@ -42,8 +42,6 @@ from service.wire import (
     Incoming,
     ReconstructInput,
     ReconstructOutput,
-    Sheet,
-    refusing,
 )
 from service.work import Work
 
@@ -95,7 +93,6 @@ class FashionService:
         return self.catalogue.ready
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
-    @refusing
     async def classify(self, incoming: Incoming) -> ClassifyAnswer:
         """Tell what each picture shows, how sure that is, and how unlike the training data it looks."""
         asked = await incoming.read(ClassifyOptions, self._settings)
@@ -104,7 +101,6 @@ class FashionService:
         return await self._answer(incoming.exchange, asked, infer, view_side=classifier.view_side)
 
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
-    @refusing
     async def encode(self, incoming: Incoming) -> EncodeAnswer:
         """Tell where each picture lies in latent space."""
         asked = await incoming.read(PictureOptions, self._settings)
@@ -112,24 +108,22 @@ class FashionService:
         return await self._answer(incoming.exchange, asked, partial(inference.encode, tag, autoencoder))
 
     @bentoml.api(input_spec=ReconstructInput, output_spec=ReconstructOutput)
-    @refusing
-    async def reconstruct(self, incoming: Incoming) -> ReconstructAnswer | Sheet:
+    async def reconstruct(self, incoming: Incoming) -> ReconstructAnswer | bytes:
         """Encode each picture, decode it again, and tell what was lost."""
         asked = await incoming.read(PictureOptions, self._settings)
         tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
         infer = partial(inference.reconstruct, tag, autoencoder, incoming.exchange.wants_png)
-        return _sheet_or_answer(await self._answer(incoming.exchange, asked, infer))
+        return await self._answer(incoming.exchange, asked, infer)
 
     @bentoml.api(input_spec=GenerateInput, output_spec=GenerateOutput)
-    @refusing
-    async def generate(self, incoming: Incoming) -> GenerateAnswer | Sheet:
+    async def generate(self, incoming: Incoming) -> GenerateAnswer | bytes:
         """Draw new pictures, of one label or of any, or decode given latents."""
         asked = await incoming.read(GenerateOptions, self._settings)
         tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
         exchange = incoming.exchange
         infer = partial(inference.generate, tag, autoencoder, asked.options, exchange.wants_png)
         small = asked.options.num_samples <= self._settings.small_generate_count
-        return _sheet_or_answer(await self._work.run(exchange, partial(_timed, exchange, infer), small=small))
+        return await self._work.run(exchange, partial(_timed, exchange, infer), small=small)
 
     async def _answer(
         self,
@@ -161,7 +155,3 @@ def _timed(exchange: Exchange, infer: Callable[[], T], inline: bool) -> T:  # no
     answer = infer()
     exchange.mark("infer", exchange.marked)
     return answer
-
-
-def _sheet_or_answer(made: T | bytes) -> T | Sheet:
-    return Sheet(made) if isinstance(made, bytes) else made

@@ -1,16 +1,13 @@
-"""BentoML's typed surface on our own reading and writing: the one module that overrides what it does not
-document.
+"""BentoML's typed surface on our own reading and writing: what each endpoint takes and gives.
 
-BentoML reads a request by `IODescriptor.from_http_request` and writes an answer by `to_http_response`; both
-have limits of none and errors of their own, so both are replaced here (docs/decisions/0101). The schemas
-stay BentoML's, so that /schema.json and `bentoml.SyncHTTPClient` work. tests/http/test_bentoml_surface.py
-fails if an upgrade moves what this module relies on.
+BentoML reads a request by `IODescriptor.from_http_request`, which has no limits and fetches what looks like a
+URL, and writes an answer by `to_http_response`, which serialises it twice. Both are replaced here
+(docs/decisions/0101). The schemas stay BentoML's, so that /schema.json and `bentoml.SyncHTTPClient` work.
+tests/http/test_bentoml_surface.py fails if an upgrade moves what this module relies on.
 """
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any
 
 import bentoml
 from bentoml.validators import ContentType
@@ -21,8 +18,6 @@ from starlette.responses import Response
 from service.exchange import SCOPE_KEY, Exchange
 from service.incoming import Asked, read_request
 from service.options import AnyOptions
-from service.receiving import ClientGone
-from service.refusals import refusal_of
 from service.routes import JSON, PNG
 from service.schemas import (
     ClassifyAnswer,
@@ -37,21 +32,12 @@ from service.settings import Settings
 
 
 class Incoming:
-    """A request as an endpoint gets it: not read yet, so that whatever is wrong with it is raised in the
-    endpoint."""
-
-    # BentoML calls an endpoint with the attributes that `model_fields` of its input names.
-    model_fields: Final = ("incoming",)
+    """A request as an endpoint gets it: not read yet, since the endpoint knows which options it takes."""
 
     def __init__(self, request: Request) -> None:
         self._scope = request.scope
         self._receive = request.receive
         self.exchange: Exchange = request.scope[SCOPE_KEY]
-
-    @property
-    def incoming(self) -> "Incoming":
-        """The argument that every endpoint takes."""
-        return self
 
     async def read(self, options: type[AnyOptions], settings: Settings) -> Asked[AnyOptions]:
         """Read pictures and options; raises the refusal of what cannot be read."""
@@ -92,6 +78,8 @@ class GenerateInput(GenerateOptions, _Input):
 class _Output(bentoml.IODescriptor):
     @classmethod
     async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003
+        if isinstance(obj, bytes):
+            return Response(obj, media_type=PNG)
         return Response(obj.__pydantic_serializer__.to_json(obj), media_type=JSON)
 
 
@@ -109,30 +97,3 @@ class ReconstructOutput(ReconstructAnswer, _Output):
 
 class GenerateOutput(GenerateAnswer, _Output):
     """What the SDK gets from /generate."""
-
-
-class Sheet(Response):
-    """A PNG answer; BentoML passes a ready response on as it is."""
-
-    media_type = PNG
-
-
-Service = TypeVar("Service")
-Answer = TypeVar("Answer")
-Endpoint = Callable[[Service, Incoming], Awaitable[Answer]]
-
-
-def refusing(endpoint: Endpoint[Service, Answer]) -> Endpoint[Service, Answer | Response]:
-    """Let an endpoint raise: the guard sends what that means, past BentoML's own error bodies."""
-
-    @wraps(endpoint)
-    async def answered(self: Service, incoming: Incoming) -> Answer | Response:
-        try:
-            return await endpoint(self, incoming)
-        except ClientGone:
-            incoming.exchange.abandoned = True
-        except Exception as error:  # noqa: BLE001 (the table in refusals.py logs what it does not know)
-            incoming.exchange.refusal = refusal_of(error)
-        return Response()
-
-    return answered
