@@ -184,19 +184,14 @@ def seeds(
 ) -> None:
     """Train the five texts' systems, draw their figures, and print a table beside the texts' own."""
     from training.cli_training import Stopped
-    from training.dataset import load_training
-    from training.figures.shown import pictures_to_show
     from training.fitting import Interrupted
     from training.machine import Machine
     from training.seed_table import seed_table, train_seeds
-    from training.splits import split
 
     machine = Machine.choose(threads=threads)
     console = Console()
     try:
-        rows = train_seeds(
-            out, split(load_training(data)), pictures_to_show(data), machine, console, seed=seed, limit=limit
-        )
+        rows = train_seeds(out, data, machine, console, seed=seed, limit=limit)
     except Interrupted as interrupted:
         raise Stopped(f"Stopped. The same command continues in {out}.") from interrupted
     console.print(seed_table(rows))

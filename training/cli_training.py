@@ -70,6 +70,7 @@ def train(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Train on this many pictures only, to try things.")
     ] = None,
+    figures: Annotated[bool, typer.Option(help="Draw every figure into the run folder at the end.")] = True,
 ) -> None:
     """Train a recipe and leave a run folder with checkpoints, figures and a complete artifact."""
     from training.dataset import load_training
@@ -82,6 +83,7 @@ def train(
     from training.splits import split
     from training.training_run import TrainRequest
     from training.training_run import train as run_training
+    from training.watching import draw_run
 
     if resume and out is None:
         raise InvalidValue("--resume needs --out with the folder of the run to continue.", field="--resume")
@@ -91,9 +93,11 @@ def train(
     request = TrainRequest(chosen, machine, folder, seed=seed, resume=resume, limit=limit)
     console = Console()
     try:
-        run_training(request, split(load_training(data)), available_photographs(), console)
+        run = run_training(request, split(load_training(data)), available_photographs(), console)
     except Interrupted as interrupted:
         raise Stopped(_how_to_continue(interrupted.epochs_done, folder)) from interrupted
+    if figures:
+        draw_run(run, data, console)
 
 
 def _how_to_continue(epochs_done: int, folder: Path) -> str:

@@ -68,6 +68,8 @@ class PreviewAfterEpoch(Callback):
             return
         epoch = trainer.current_epoch
         batch = next(pl_module.data.validation.in_order(64))
+        if batch.images.ndim != 3:  # photographs in colour are no network inputs
+            return
         with at_rest(pl_module.system):
             images, caption = preview(pl_module.system, batch, epoch)
         if self.console.width < images.shape[1]:

@@ -17,13 +17,14 @@ from fashion.artifact import open_artifact
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier
 from training.answers import as_network_inputs
-from training.dataset import Dataset
+from training.dataset import Dataset, load_training
 from training.figures.gallery import predictions_for
+from training.figures.shown import pictures_to_show
 from training.machine import Machine
 from training.recipes.recipe import Recipe
 from training.recipes.seeds import SEEDS
 from training.runs import RunFolder
-from training.splits import Split
+from training.splits import split as cut
 from training.training_run import TrainRequest, train
 from training.watching import draw_run
 
@@ -44,8 +45,7 @@ class Row:
 
 def train_seeds(
     folder: Path,
-    split: Split,
-    shown: Dataset,
+    data: Path | None,
     machine: Machine,
     console: Console,
     *,
@@ -53,13 +53,14 @@ def train_seeds(
     limit: int | None,
 ) -> list[Row]:
     """Train what is not trained yet below `folder`, a run folder each; draw its figures; return the table."""
+    split, shown = cut(load_training(data)), pictures_to_show(data)
     rows = []
     for name, build in SEEDS.items():
         run = RunFolder(folder / name)
         if not run.artifact.is_dir():
             started = run.settings_file.exists()
             request = TrainRequest(build(), machine, run.path, seed=seed, resume=started, limit=limit)
-            draw_run(train(request, split, None, console), shown, console)
+            draw_run(train(request, split, None, console), data, console)
         rows.append(row_of(run, build(), shown))
     return rows
 

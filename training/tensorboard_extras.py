@@ -82,8 +82,11 @@ class _OneTensor(nn.Module):
 
 
 def _writer(trainer: pl.Trainer) -> SummaryWriter | None:
+    module = trainer.lightning_module
     if not trainer.is_global_zero or not isinstance(trainer.logger, TensorBoardLogger):
         return None
+    if isinstance(module, Fitting) and _first_pictures(module).images.ndim != 3:
+        return None  # photographs in colour are no network inputs
     writer: SummaryWriter = trainer.logger.experiment
     return writer
 

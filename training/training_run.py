@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from training.batches import Examples
+from training.batches import Pictures
 from training.finishing import finish
 from training.fitting import FitResult, fit
 from training.machine import Machine
@@ -18,8 +18,10 @@ from training.progress import ShowProgress
 from training.recipes.recipe import Recipe
 from training.runs import RunFolder, RunSettings, write_json
 from training.senders import PhotographSplit
+from training.sources import load_pictures
 from training.splits import Split
 from training.systems import System
+from training.watching import watchers
 
 # Pictures of the training split that the summary evaluates: a standard error of 0.3 point is enough to name a
 # gap.
@@ -54,16 +56,16 @@ class Summary:
 def train(
     request: TrainRequest, split: Split, photographs: PhotographSplit | None, console: Console
 ) -> RunFolder:
-    """Train as asked and leave a run folder with a complete artifact.
+    """Train as asked and leave a run folder with a complete artifact, if the system makes one by itself.
 
-    Raises InvalidValue where the folder does not fit the request, before anything is written, and Interrupted
-    on Ctrl-C.
+    Raises InvalidValue where the folder does not fit the request and DatasetError where photographs are
+    needed and not there, both before anything is written, and Interrupted on Ctrl-C.
     """
     recipe, machine = request.recipe, request.machine
+    training, validation = load_pictures(recipe, split, photographs)
+    training = training.head(request.limit or len(training))
     settings = RunSettings.of(recipe, seed=request.seed, precision=machine.precision, limit=request.limit)
     folder = (RunFolder.resume if request.resume else RunFolder.start)(request.folder, settings)
-    training = Examples.of(split.train).head(request.limit or len(split.train))
-    validation = Examples.of(split.validation)
     _announce(request, folder, len(training), len(validation), console)
     result = fit(
         recipe,
@@ -73,22 +75,29 @@ def train(
         seed=request.seed,
         machine=machine,
         resume=request.resume,
-        callbacks=[ShowProgress(console)],
+        callbacks=[ShowProgress(console), *watchers(console)],
     )
     system = folder.load_system()
     summary = summarise(system, training.head(_SUMMARY_PICTURES), validation, machine)
     write_json(folder.summary_file, _summary_record(request, result, summary))
     _show_summary(result, summary, console)
-    finish(folder, split, photographs, console)
+    if system.stands_alone:
+        finish(folder, split, photographs, console)
+    else:
+        console.print(
+            f"join it to a classifier: python -m training export RUN --photographs {folder.path}",
+            highlight=False,
+            soft_wrap=True,
+        )
     return folder
 
 
-def summarise(system: System, training: Examples, validation: Examples, machine: Machine) -> Summary:
+def summarise(system: System, training: Pictures, validation: Pictures, machine: Machine) -> Summary:
     """Evaluate both splits in the same way."""
     return Summary(_terms(system, training, machine), _terms(system, validation, machine))
 
 
-def _terms(system: System, examples: Examples, machine: Machine) -> dict[str, float]:
+def _terms(system: System, pictures: Pictures, machine: Machine) -> dict[str, float]:
     """Every validation term as a mean over the pictures, in the run's precision."""
     device = torch.device(machine.device)
     system = system.to(device).eval()
@@ -96,11 +105,11 @@ def _terms(system: System, examples: Examples, machine: Machine) -> dict[str, fl
     autocast = torch.autocast(machine.device, torch.bfloat16, enabled=machine.precision == "bf16")
     with torch.no_grad(), autocast, torch.random.fork_rng():
         torch.manual_seed(0)
-        for batch in examples.to(device).in_order():
+        for batch in pictures.to(device).in_order():
             for name, value in system.validation_terms(batch).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
     system.cpu()
-    return {name: total / len(examples) for name, total in sums.items()}
+    return {name: total / len(pictures) for name, total in sums.items()}
 
 
 def _announce(

@@ -6,9 +6,8 @@ from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 
 from fashion.artifact import open_artifact
-from training.dataset import Dataset
 from training.figures.gallery import write_figures
-from training.figures.shown import WHAT
+from training.figures.shown import WHAT, pictures_to_show
 from training.previews import PreviewAfterEpoch
 from training.runs import RunFolder
 from training.tensorboard_extras import TensorBoardExtras
@@ -19,10 +18,14 @@ def watchers(console: Console) -> list[Callback]:
     return [PreviewAfterEpoch(console), TensorBoardExtras()]
 
 
-def draw_run(folder: RunFolder, shown: Dataset, console: Console) -> Path:
-    """Draw all that applies to a finished run into its folder, on test pictures; return where."""
+def draw_run(folder: RunFolder, data: Path | None, console: Console) -> None:
+    """Draw all that applies to a finished run into its `figures`, on test pictures.
+
+    A run whose graphs join another's artifact has none of its own, and is drawn with that one.
+    """
+    if not folder.artifact.is_dir():
+        return
     figures = folder.path / "figures"
     artifact = open_artifact(folder.artifact)
-    written = write_figures(artifact, shown, WHAT, figures, history=folder.history_file)
+    written = write_figures(artifact, pictures_to_show(data), WHAT, figures, history=folder.history_file)
     console.print(f"figures:    {figures} ({len(written)} files)", highlight=False, soft_wrap=True)
-    return figures
