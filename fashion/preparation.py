@@ -48,7 +48,7 @@ def prepare(picture: Picture, mode: PrepareMode = "auto", *, view_side: int | No
     NotANetworkInput for any other size.
     """
     pixels = picture.pixels
-    if mode == "auto" and pixels.shape == (SIDE, SIDE):
+    if mode == "auto" and pixels.shape == (SIDE, SIDE) and picture.size == (SIDE, SIDE):
         return Prepared(pixels, "network_input")
     if mode == "none":
         return Prepared(_as_network_input(picture), "network_input")
@@ -88,8 +88,7 @@ def colour(pixels: UInt8) -> UInt8:
 
 
 def _as_network_input(picture: Picture) -> UInt8:
-    height, width = picture.pixels.shape[:2]
-    if (height, width) != (SIDE, SIDE) or sorted(picture.size) != [SIDE, SIDE]:
+    if picture.size != (SIDE, SIDE):
         raise NotANetworkInput(
             f"expected a picture of {SIDE}x{SIDE} pixels with prepare=none, got {picture.size[0]}x"
             f"{picture.size[1]}: send one of that size, or leave the preparation to us with prepare=auto"
@@ -101,7 +100,7 @@ def _prepare_photograph(pixels: UInt8) -> UInt8:
     small = np.asarray(_fitted(colour(pixels), min(_SEARCH_SIDE, max(pixels.shape[:2])), least=4))
     foreground = find_foreground(small)
     if foreground is None:
-        foreground = np.ones(small.shape[:2], np.float32)
+        return np.zeros((SIDE, SIDE), np.uint8)
     garment = _light_on_black(grey(small), foreground)
     canvas = Image.new("L", (SIDE, SIDE))
     _paste_centred(_fitted(_cropped(garment, foreground), SIDE), canvas)
@@ -115,7 +114,7 @@ def _light_on_black(levels: UInt8, foreground: Float32) -> UInt8:
     that people take, one in three shows a garment lighter than its background.
     """
     inside = foreground > 0.5
-    around = float(np.median(levels[~inside])) if not inside.all() else float(np.median(levels))
+    around = float(np.median(levels[~inside])) if not inside.all() else 127.5
     is_lighter = float(np.median(levels[inside])) > around
     light = levels if is_lighter else 255 - levels
     visible: UInt8 = np.rint(np.maximum(light, _DARKEST_GARMENT) * foreground).astype(np.uint8)
