@@ -6,6 +6,7 @@ a pure function of (seed, epoch, step), so an interrupted run continues exactly 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -13,9 +14,47 @@ from torch import Tensor
 
 from training.augmentation import Augmentation, augment, plain
 from training.dataset import Dataset
+from training.optimisation import Optimisation
 from training.systems import Batch
 
 EVALUATION_BATCH = 512
+
+
+class Pictures(Protocol):
+    """Labelled pictures that a run is evaluated on."""
+
+    def __len__(self) -> int: ...
+
+    def to(self, device: torch.device) -> Self:
+        """The same pictures on a device."""
+        ...
+
+    def head(self, count: int) -> Self:
+        """The first `count` of them, or all if there are fewer."""
+        ...
+
+    def in_order(self, batch_size: int = EVALUATION_BATCH) -> Iterator[Batch]:
+        """All of them once, in order and unchanged."""
+        ...
+
+
+class EpochBatches(Protocol):
+    """The batches of one epoch: a known number of them, the same each time they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
+class TrainingPictures(Pictures, Protocol):
+    """Labelled pictures that a run is trained on."""
+
+    def epoch(self, augmentation: Any, optimisation: Optimisation, seed: int, number: int) -> EpochBatches:
+        """What epoch `number`, counted from 0, shows: a function of the arguments alone.
+
+        `augmentation` is the recipe's, of the type that goes with these pictures.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +87,12 @@ class Examples:
         for start in range(0, len(self), batch_size):
             span = slice(start, start + batch_size)
             yield plain(self.images[span], self.labels[span])
+
+    def epoch(
+        self, augmentation: Augmentation, optimisation: Optimisation, seed: int, number: int
+    ) -> "Epoch":
+        """The batches of one epoch, counted from 0."""
+        return Epoch(self, augmentation, optimisation.batch_size, seed, number)
 
 
 def derived_seed(seed: int, *purpose: int) -> int:

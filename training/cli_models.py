@@ -29,6 +29,12 @@ def register(app: typer.Typer) -> None:
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    photographs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Run of `photograph-classifier`, whose network is to answer for photographs."
+        ),
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Write the best weights of a run as a complete artifact, in place of the one it has. (`train` ends with
@@ -40,7 +46,8 @@ def export(
 
     folder = RunFolder(run)
     folder.read_settings()
-    finish(folder, split(load_training(data)), available_photographs(), Console())
+    joined = RunFolder(photographs) if photographs else None
+    finish(folder, split(load_training(data)), available_photographs(), Console(), joined=joined)
 
 
 def calibrate(run: RunArgument, data: DataOption = None) -> None:

@@ -1,11 +1,12 @@
 """From a trained system to an artifact: ONNX graphs that are checked against torch, a manifest and a
 probe."""
 
+import hashlib
 import logging
 import subprocess
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from torch import Tensor
 
 from fashion.artifact import Artifact, write_artifact
 from fashion.engine import Array
-from fashion.errors import GraphMismatch
+from fashion.errors import GraphMismatch, InvalidValue
 from fashion.manifest import GraphSpec, Manifest, Recipe, TensorSpec
 from training.networks.classifiers import num_parameters
+from training.photographs import LABELS_FILE
 from training.recipes.recipe import Recipe as TrainingRecipe
 from training.runs import RunFolder, RunSettings
 from training.systems import ExportGraph, System
@@ -38,23 +40,67 @@ class ExportedGraph:
     outputs: list[Array]
 
 
-def export_run(folder: RunFolder, destination: Path, metrics: dict[str, float] | None = None) -> Artifact:
+def export_run(
+    folder: RunFolder,
+    destination: Path,
+    metrics: dict[str, float] | None = None,
+    joined: RunFolder | None = None,
+) -> Artifact:
     """Write the best weights of a run as an artifact; raises GraphMismatch if a graph computes something
-    else."""
+    else.
+
+    `joined` is the run of a network for photographs, whose graphs and settings are added.
+    """
     settings = folder.read_settings()
     recipe = settings.build_recipe()
-    return export_system(folder.load_system(), recipe, settings, destination, metrics or {})
+    systems = [folder.load_system()]
+    if joined:
+        systems.append(joined.load_system())
+        settings = _with_photographs(settings, joined.read_settings())
+    return export_systems(systems, recipe, settings, destination, metrics or {})
 
 
-def export_system(
-    system: System,
+def check_joinable(folder: RunFolder, joined: RunFolder | None) -> None:
+    """Raise InvalidValue unless the runs make one artifact: a network for photographs joins a classifier."""
+    main = folder.read_settings().build_recipe().system.build()
+    if not main.stands_alone:
+        raise InvalidValue(
+            f"{folder.path} is a run of a network for photographs, which answers for nothing else: name the "
+            f"run of a classifier, and this one behind --photographs.",
+            field="RUN",
+        )
+    if joined is None:
+        return
+    other = joined.read_settings().build_recipe().system.build()
+    if other.stands_alone or main.kind != other.kind:
+        raise InvalidValue(
+            f"Expected a classifier's run and one of photograph-classifier to join, came {folder.path} and "
+            f"{joined.path}.",
+            field="--photographs",
+        )
+
+
+def _with_photographs(settings: RunSettings, photographs: RunSettings) -> RunSettings:
+    """The settings of a run, with those of the run for photographs in a section of their own."""
+    section = {"recipe": photographs.recipe, "seed": photographs.seed, **photographs.settings}
+    data = {**settings.data, **photographs.data, LABELS_FILE.name: _md5(LABELS_FILE)}
+    return replace(settings, settings={**settings.settings, "photographs": section}, data=data)
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def export_systems(
+    systems: Sequence[System],
     recipe: TrainingRecipe,
     settings: RunSettings,
     destination: Path,
     metrics: dict[str, float],
 ) -> Artifact:
-    """Write a trained system as an artifact at `destination`, which must not exist."""
-    exported = {graph.name: export_graph(graph) for graph in system.graphs()}
+    """Write a trained system, and what joins it, as one artifact at `destination`, which must not exist."""
+    exported = {graph.name: export_graph(graph) for system in systems for graph in system.graphs()}
+    system = systems[0]
     manifest = Manifest(
         kind=system.kind,
         name=model_name(recipe),
@@ -62,7 +108,7 @@ def export_system(
         created=datetime.now(UTC),
         latent_size=system.latent_size,
         variational=system.variational,
-        num_parameters=num_parameters(system),
+        num_parameters=sum(num_parameters(each) for each in systems),
         recipe=Recipe(name=recipe.name, settings=settings.settings),
         seed=settings.seed,
         data=settings.data,

@@ -8,7 +8,7 @@ from rich.console import Console
 from fashion.artifact import Artifact
 from fashion.errors import DatasetError
 from training.calibrate import calibrate
-from training.export import export_run
+from training.export import check_joinable, export_run
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
 from training.runs import RunFolder
@@ -17,23 +17,41 @@ from training.splits import Split
 
 
 def finish(
-    folder: RunFolder, split: Split, photographs: PhotographSplit | None, console: Console
+    folder: RunFolder,
+    split: Split,
+    photographs: PhotographSplit | None,
+    console: Console,
+    *,
+    joined: RunFolder | None = None,
 ) -> Artifact:
-    """Export the run and complete the artifact; an earlier artifact of the run is replaced."""
-    artifact = export(folder)
+    """Export the run and complete the artifact; an earlier artifact of the run is replaced.
+
+    `joined` is the run of a network for photographs that goes into the same artifact.
+    """
+    artifact = export(folder, joined)
     artifact = complete(artifact, split, photographs, console)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
 
 
-def export(folder: RunFolder) -> Artifact:
-    """Export the run's best weights, with the summary's validation figures in the manifest."""
+def export(folder: RunFolder, joined: RunFolder | None = None) -> Artifact:
+    """Export the best weights of the run, or of two joined ones, with the summaries' validation figures.
+
+    Raises InvalidValue where one of the runs is of a kind that does not belong there.
+    """
+    check_joinable(folder, joined)
     shutil.rmtree(folder.artifact, ignore_errors=True)
-    metrics: dict[str, float] = {}
-    if folder.summary_file.exists():
-        validation = json.loads(folder.summary_file.read_text(encoding="utf-8"))["validation"]
-        metrics = {f"validation_{name}": value for name, value in validation.items()}
-    return export_run(folder, folder.artifact, metrics)
+    metrics = _validation_figures(folder, "validation")
+    if joined:
+        metrics |= _validation_figures(joined, "validation_photograph")
+    return export_run(folder, folder.artifact, metrics, joined)
+
+
+def _validation_figures(folder: RunFolder, prefix: str) -> dict[str, float]:
+    if not folder.summary_file.exists():
+        return {}
+    validation = json.loads(folder.summary_file.read_text(encoding="utf-8"))["validation"]
+    return {f"{prefix}_{name}": value for name, value in validation.items()}
 
 
 def complete(

@@ -23,7 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from training.batches import Epoch, Examples, derived_seed
+from training.batches import EpochBatches, Pictures, TrainingPictures, derived_seed
 from training.checkpoints import KeepBestAndLast, WholeFiles
 from training.machine import Machine
 from training.optimisation import AveragedWeights, build_optimiser, learning_rate_share
@@ -64,7 +64,7 @@ class Fitting(pl.LightningModule):
     """A system as Lightning wants to see it."""
 
     def __init__(
-        self, recipe: Recipe, system: System, training: Examples, validation: Examples, seed: int
+        self, recipe: Recipe, system: System, training: TrainingPictures, validation: Pictures, seed: int
     ) -> None:
         super().__init__()
         self.recipe = recipe
@@ -90,12 +90,11 @@ class Fitting(pl.LightningModule):
         """Move the pictures to the device once, rather than batch by batch."""
         self.data.to(self.device)
 
-    def train_dataloader(self) -> Epoch:
+    def train_dataloader(self) -> EpochBatches:
         """The current epoch's batches; asked for anew in every epoch."""
-        optimisation = self.recipe.optimisation
-        training = self.data.training
-        return Epoch(
-            training, self.recipe.augmentation, optimisation.batch_size, self.seed, self.current_epoch
+        recipe = self.recipe
+        return self.data.training.epoch(
+            recipe.augmentation, recipe.optimisation, self.seed, self.current_epoch
         )
 
     def val_dataloader(self) -> list[int]:
@@ -173,8 +172,8 @@ class Fitting(pl.LightningModule):
 
 def fit(
     recipe: Recipe,
-    training: Examples,
-    validation: Examples,
+    training: TrainingPictures,
+    validation: Pictures,
     folder: RunFolder,
     *,
     seed: int,
@@ -255,7 +254,7 @@ def _quieten() -> None:
 class _SharedData:
     """The pictures of a run, outside the module's state: averaging copies the module, and not these."""
 
-    def __init__(self, training: Examples, validation: Examples) -> None:
+    def __init__(self, training: TrainingPictures, validation: Pictures) -> None:
         self.training = training
         self.validation = validation
 

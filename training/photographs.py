@@ -36,7 +36,8 @@ ACCEPTABLE_CLASSES: Final[Mapping[str, frozenset[int]]] = MappingProxyType(
 GROUPS: Final = tuple(label for label, right in ACCEPTABLE_CLASSES.items() if right)
 """The seven groups over which accuracy on photographs is averaged: six labels and footwear."""
 
-_LABELS_FILE = Path(__file__).with_name("photographs.csv")
+LABELS_FILE: Final = Path(__file__).with_name("photographs.csv")
+"""Which photographs there are: file, label, the source's label, sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def load_photographs(folder: Path | None = None) -> tuple[Photograph, ...]:
     named = configured_folder(folder, PHOTOGRAPHS_SETTING)
     if named is None:
         raise DatasetError(f"Expected a folder of photographs, came none. {_WHERE_TO_GET_THEM}")
-    with _LABELS_FILE.open(newline="", encoding="utf-8") as rows:
+    with LABELS_FILE.open(newline="", encoding="utf-8") as rows:
         photographs = tuple(
             Photograph(named / row["file"], row["label"], row["source_label"], int(row["sender_id"]))
             for row in csv.DictReader(rows)

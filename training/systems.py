@@ -21,11 +21,12 @@ class Batch:
     """One step's pictures, after augmentation, on the device of the network."""
 
     images: Tensor
-    """Float (batch, 28, 28) on [0, 1], light garment on black."""
+    """Float (batch, 28, 28) on [0, 1], light garment on black; photographs are (batch, 3, side, side)."""
     labels: Tensor
-    """Int64 (batch,): the label of each picture, the dominant one where pictures were mixed."""
+    """Int64 (batch,): the label of each picture, the dominant one where pictures were mixed. A photograph's
+    may be one more than the ten: see `photograph_batches.FOOTWEAR_ANSWER`."""
     targets: Tensor
-    """Float (batch, 10), rows sum to 1: one-hot labels, or their mixture."""
+    """Float (batch, labels), rows sum to 1: one-hot labels, or their mixture."""
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
@@ -56,6 +57,8 @@ class System(nn.Module, ABC):
 
     kind: ClassVar[Literal["classifier", "autoencoder"]]
     monitor: ClassVar[str]
+    stands_alone: ClassVar[bool] = True
+    """Whether its graphs make an artifact by themselves, or join another's (see `export.py`)."""
     latent_size: int | None = None
     variational: bool = False
     """Whether pictures are encoded to a mean and a log variance."""

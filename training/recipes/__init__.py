@@ -5,6 +5,7 @@ from typing import Final
 
 from fashion.errors import InvalidValue
 from training.recipes.classifiers import classifier, classifier_released
+from training.recipes.photographs import photograph_classifier
 from training.recipes.recipe import Recipe
 from training.recipes.seeds import SEEDS
 from training.recipes.vae import vae, vae_released
@@ -12,6 +13,7 @@ from training.recipes.vae import vae, vae_released
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-released": classifier_released,
+    "photograph-classifier": photograph_classifier,
     "vae": vae,
     "vae-released": vae_released,
     **SEEDS,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from training.augmentation import Augmentation
 from training.optimisation import Optimisation
+from training.photograph_batches import PhotographCourse
 from training.systems import SystemSettings
 
 __all__ = ["Augmentation", "Optimisation", "Recipe"]
@@ -20,7 +21,8 @@ class Recipe:
     summary: str
     system: SystemSettings
     optimisation: Optimisation = field(default_factory=Optimisation)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation | PhotographCourse = field(default_factory=Augmentation)
+    """What is done to training pictures; a PhotographCourse goes with the network for photographs."""
     source: str = "this project"
     """The text or paper that the recipe comes from."""
     released_as: str | None = None

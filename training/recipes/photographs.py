@@ -1,0 +1,24 @@
+"""The recipe of the network that answers for photographs, in the same artifact as the classifier's."""
+
+from training.optimisation import Optimisation
+from training.photograph_batches import PhotographCourse
+from training.photograph_classifying import PhotographClassifierSettings
+from training.recipes.recipe import Recipe
+
+
+def photograph_classifier() -> Recipe:
+    """The one that is served: simulated photographs first, then real ones among them."""
+    return Recipe(
+        name="photograph-classifier",
+        summary="network of its own for photographs; needs FASHION_PHOTOS_DIR, joins a classifier on export",
+        system=PhotographClassifierSettings(label_smoothing=0.1),
+        optimisation=Optimisation(
+            epochs=60,
+            batch_size=64,
+            learning_rate=4e-3,
+            warm_up=0.1,
+            weight_decay=5e-2,
+            average_decay=0.998,
+        ),
+        augmentation=PhotographCourse(),
+    )
