@@ -45,8 +45,11 @@ class Guard:
                 await self._answer(exchange, scope, receive, outlet)
             except ClientGone:
                 return
-            except Exception as error:  # noqa: BLE001 (the table in refusals.py logs what it does not know)
-                await outlet.refuse(refusal_of(error))
+            except Exception as error:
+                refusal = refusal_of(error)
+                if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                    logger.exception("request %s failed", exchange.request_id.decode())
+                await outlet.refuse(refusal)
             finally:
                 metrics.answered(exchange, scope["method"])
 
@@ -122,5 +125,4 @@ def foreign_refusal(status: int) -> Refusal:
         return Refusal("not_found", "There is no such file")
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return invalid_request(HTTPStatus(status).phrase)
-    logger.error("BentoML answered %d", status)
     return internal()

@@ -4,7 +4,6 @@ The one place that translates; http-api.md calls the body "one body everywhere".
 """
 
 import json
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, Literal
@@ -17,8 +16,6 @@ from fashion.errors import (
     UnknownModel,
     WrongKind,
 )
-
-logger = logging.getLogger(__name__)
 
 # A client's own words are repeated in messages, but no more of them than this many characters.
 _LONGEST_ECHO: Final = 80
@@ -123,13 +120,12 @@ def internal() -> Refusal:
 
 
 def refusal_of(error: Exception) -> Refusal:
-    """What `error` becomes: itself, a row of the table, or, for what nobody foresaw, a logged 500."""
+    """What `error` becomes: itself, a row of the table, or `internal` for what nobody foresaw."""
     if isinstance(error, Refusal):
         return error
     for kind, code in _CODES.items():
         if isinstance(error, kind):
             return Refusal(code, str(error), field=getattr(error, "field", None) or _FIELDS.get(kind))
-    logger.error("unforeseen", exc_info=error)
     return internal()
 
 

@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +16,13 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from fashion.aliases import ALIAS_FILE, promote, rollback
 from fashion.labels import LABELS
 from tests.e2e.server import Server, serving
 from tests.http.pictures import parts, picture
+from tests.stores import CLASSIFIER, publish_tiny, store_at
+
+NO_KEEP_ALIVE = httpx.Limits(max_keepalive_connections=0)
 
 
 def total(client: httpx.Client, name: str) -> float:
@@ -44,8 +50,7 @@ def test_two_workers_count_exactly_the_images_of_a_thousand_requests(server: Ser
 
     def ask(count: int) -> set[int]:
         # A connection for each request, so that both workers get some.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        with httpx.Client(base_url=server.url, limits=limits, timeout=60) as impatient:
+        with httpx.Client(base_url=server.url, limits=NO_KEEP_ALIVE, timeout=60) as impatient:
             return {impatient.post("/classify", files=parts(data)).status_code for _ in range(count)}
 
     with ThreadPoolExecutor(8) as pool:
@@ -96,6 +101,42 @@ def test_the_same_seed_gives_the_same_bytes_on_every_worker_and_after_a_restart(
     with serving(home, workers=1) as restarted:
         after = httpx.post(f"{restarted.url}/generate", json=body).content
     assert from_workers == {after}
+
+
+def test_a_model_is_promoted_and_rolled_back_under_load_without_a_failed_request(home: Path):
+    with store_at(home):
+        publish_tiny(home, "v2", seed=2, alias=False)
+    with serving(home, alias_poll_seconds=0.2) as server, ThreadPoolExecutor(4) as pool:
+        over = threading.Event()
+        load = [pool.submit(answering_models, server, over) for _ in range(4)]
+        try:
+            promote(home / ALIAS_FILE, CLASSIFIER, "v2")
+            wait_until_both_workers_answer(server, "fashion-classifier:v2")
+            rollback(home / ALIAS_FILE, CLASSIFIER)
+            wait_until_both_workers_answer(server, "fashion-classifier:v1")
+        finally:
+            over.set()
+        seen = set().union(*(one.result(60) for one in load))
+    assert seen == {"fashion-classifier:v1", "fashion-classifier:v2"}
+
+
+def answering_models(server: Server, over: threading.Event) -> set[str]:
+    """Ask until `over`; which models answered. A failed request raises."""
+    seen = set()
+    with httpx.Client(base_url=server.url, limits=NO_KEEP_ALIVE, timeout=60) as client:
+        while not over.is_set():
+            seen.add(client.post("/classify", files=parts(picture())).raise_for_status().json()["model"])
+    return seen
+
+
+def wait_until_both_workers_answer(server: Server, model: str) -> None:
+    deadline = time.monotonic() + 30
+    with httpx.Client(base_url=server.url, limits=NO_KEEP_ALIVE, timeout=60) as client:
+        in_a_row = 0
+        while in_a_row < 30:
+            assert time.monotonic() < deadline
+            answer = client.post("/classify", files=parts(picture())).json()["model"]
+            in_a_row = in_a_row + 1 if answer == model else 0
 
 
 def test_metrics_can_be_scraped_from_any_worker(server: Server):
