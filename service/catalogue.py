@@ -68,9 +68,7 @@ class Catalogue:
         self._stamp: object = ()
         self._aliases = Aliases()
         self._aliased: Aliased = {}
-        self._by_tag: OrderedDict[str, Served] = (
-            OrderedDict()
-        )  # versions that no alias names, latest used last
+        self._by_tag: OrderedDict[str, Served] = OrderedDict()  # asked for by tag; last used last
         self._max_by_tag = max_versions_loaded
         self._loading = asyncio.Lock()
         self._complaint = ""
@@ -99,14 +97,18 @@ class Catalogue:
         return _of_kind(Autoencoder, await self._find(wanted, AUTOENCODER))
 
     async def _find(self, wanted: str, default_name: str) -> Served:
-        if wanted in ALIASES:
-            served = self._aliased.get((default_name, wanted))
-            if served:
+        if wanted == "stable":
+            return self._stable(default_name)
+        if wanted == "candidate":
+            if served := self._aliased.get((default_name, "candidate")):
                 return served
-            if wanted == "stable":
-                raise not_ready(f"No version of {default_name} is loaded yet: see GET /readyz and the log")
-            raise UnknownModel(f"{default_name} has no {wanted} now; GET /models tells what is served")
-        return await self._find_tag(wanted)
+            raise UnknownModel(f"{default_name} has no candidate now; GET /models tells what is served")
+        return self._stable(wanted) if wanted in SERVED else await self._find_tag(wanted)
+
+    def _stable(self, name: str) -> Served:
+        if served := self._aliased.get((name, "stable")):
+            return served
+        raise not_ready(f"No version of {name} is loaded yet: the log tells why")
 
     async def _find_tag(self, wanted: str) -> Served:
         match = _TAG.fullmatch(wanted)
@@ -117,10 +119,8 @@ class Catalogue:
                 f"There is no model {echo(wanted)}: give stable, candidate, a name or name:version"
             )
         tag = f"{name}:{version}"
-        for served in self._aliased.values():
-            if served.tag == tag:
-                return served
-        return await self._load_by_tag(name, version)
+        aliased = (served for served in self._aliased.values() if served.tag == tag)
+        return next(aliased, None) or await self._load_by_tag(name, version)
 
     async def _load_by_tag(self, name: str, version: str) -> Served:
         tag = f"{name}:{version}"
@@ -149,7 +149,15 @@ class Catalogue:
             stamp = self._source.stamp()
             if stamp != self._stamp or self._complaint:
                 self._stamp = stamp
-                self._take(*await asyncio.to_thread(self._read, self._aliased))
+                await self._follow()
+
+    async def _follow(self) -> None:
+        try:
+            self._take(*await asyncio.to_thread(self._read, self._aliased))
+        except Exception:
+            # The engine may fail in ways of its own; the next look at the aliases must come all the same.
+            self._complaint = "the aliases could not be followed"
+            logger.exception(self._complaint)
 
     def _read(self, before: Aliased) -> tuple[Aliases, Aliased, str]:
         """What the aliases name now, loaded, and what is wrong with it; whatever is wrong stays as it was

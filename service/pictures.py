@@ -3,6 +3,7 @@ picture."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Final, TypeVar
 
 from fashion.decoding import OpenedPicture, Picture, open_picture
@@ -39,7 +40,7 @@ def prepare_pictures(
     count = len(pictures)
     decode_one = partial(_decode, max_pixels=settings.max_picture_pixels, side=view_side)
     prepare_one = partial(prepare, mode=mode, view_side=view_side)
-    now = exchange.marked
+    now = perf_counter()
     opened = [_blaming(index, count, _open, data) for index, data in enumerate(pictures)]
     _check_pixels(opened, settings, inline=inline)
     prepared = []

@@ -4,6 +4,7 @@ import base64
 import io
 import struct
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def flat_picture(side: int) -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def png_bomb(width: int, height: int) -> bytes:
     """A well-formed PNG of width x height black pixels, of a few bytes a row."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)

@@ -79,7 +79,7 @@ def test_a_damaged_version_never_replaces_one_that_answers(home: Path, caplog: p
     with serving(alias_poll_seconds=POLL) as client:
         promote(home / ALIAS_FILE, CLASSIFIER, "v2")
         eventually(lambda: "stable of fashion-classifier stays as it was" in caplog.text)
-        assert answering(client) == "fashion-classifier:v1"
+        assert answering(client) == answering(client, CLASSIFIER) == "fashion-classifier:v1"
         assert client.get("/readyz").status_code == 200
         asked = client.post("/classify?model=fashion-classifier:v2", files=parts(picture()))
         assert_refused(asked, 503, "not_ready")
