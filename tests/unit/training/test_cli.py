@@ -19,10 +19,9 @@ def command(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
         try:
             main()
-            status = 0
         except SystemExit as end:
-            status = end.code or 0
-        return status, *capsys.readouterr()
+            return end.code or 0, *capsys.readouterr()
+        return 0, *capsys.readouterr()
 
     return run
 

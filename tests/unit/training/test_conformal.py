@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fashion.labels import NUM_LABELS
 from training.answers import one_label_each
@@ -11,7 +12,7 @@ from training.conformal import (
 )
 
 
-def drawn(count, seed, hard=None):
+def drawn(count: int, seed: int, hard: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Probabilities with labels drawn from them; of the label `hard` the classifier knows next to nothing."""
     random = np.random.default_rng(seed)
     labels = random.integers(NUM_LABELS, size=count)
@@ -24,7 +25,7 @@ def drawn(count, seed, hard=None):
 @pytest.mark.parametrize("coverage", [0.9, 0.95, 0.99])
 @pytest.mark.parametrize("fit", [marginal_thresholds, thresholds_by_label])
 def test_sets_cover_what_they_promise_on_pictures_that_were_not_fitted(fit, coverage):
-    thresholds = fit(*drawn(4000, seed=0), coverage)
+    thresholds = fit(*drawn(4000, seed=0), coverage=coverage)
     probabilities, acceptable = drawn(20_000, seed=1)
 
     covered = (thresholds.sets(probabilities) & acceptable).any(axis=1).mean()
@@ -36,20 +37,20 @@ def test_sets_cover_what_they_promise_on_pictures_that_were_not_fitted(fit, cove
 def test_one_threshold_shortchanges_a_hard_label_and_its_own_does_not():
     fitted, fresh = drawn(6000, seed=0, hard=6), drawn(20_000, seed=1, hard=6)
 
-    marginal = covered_by_label(marginal_thresholds(*fitted, 0.95).sets(fresh[0]), fresh[1])
-    by_label = covered_by_label(thresholds_by_label(*fitted, 0.95).sets(fresh[0]), fresh[1])
+    marginal = covered_by_label(marginal_thresholds(*fitted, coverage=0.95).sets(fresh[0]), fresh[1])
+    by_label = covered_by_label(thresholds_by_label(*fitted, coverage=0.95).sets(fresh[0]), fresh[1])
 
     assert marginal[6] < 0.7
     assert by_label[6] == pytest.approx(0.95, abs=0.03)
 
 
 def test_labels_get_thresholds_of_their_own_only_where_one_is_shortchanged():
-    assert choose_thresholds(*drawn(6000, seed=0, hard=6), 0.95).kind == "by_label"
-    assert choose_thresholds(*drawn(6000, seed=0), 0.95).kind == "marginal"
+    assert choose_thresholds(*drawn(6000, seed=0, hard=6), coverage=0.95).kind == "by_label"
+    assert choose_thresholds(*drawn(6000, seed=0), coverage=0.95).kind == "marginal"
 
 
 def test_too_few_pictures_of_a_label_leave_one_threshold_for_all():
-    assert choose_thresholds(*drawn(300, seed=0, hard=6), 0.99).kind == "marginal"
+    assert choose_thresholds(*drawn(300, seed=0, hard=6), coverage=0.99).kind == "marginal"
 
 
 def test_a_set_is_never_empty():

@@ -110,7 +110,10 @@ def test_what_is_kept_is_the_best_epoch_on_validation(tmp_path):
 
 def test_averaged_weights_are_what_is_validated_and_kept(tmp_path):
     folder, result = run(tmp_path / "run", "epochs=3", "average_decay=0.95")
+    checkpoint = torch.load(folder.best_checkpoint, weights_only=True)
+    latest = checkpoint["current_model_state"]["system.network.head.weight"]
 
+    assert not torch.allclose(checkpoint["state_dict"]["system.network.head.weight"], latest, atol=1e-3)
     assert error_of(folder.load_system(), VALIDATION) == pytest.approx(result.best_value, abs=1e-6)
 
 

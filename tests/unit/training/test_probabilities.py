@@ -63,3 +63,17 @@ def test_a_picture_with_several_right_labels_counts_their_probabilities_together
     acceptable = np.array([[True, True] + [False] * 8])
 
     assert loss_nats(probabilities, acceptable) == pytest.approx(-np.log(0.5))
+
+
+def test_biases_settle_where_each_label_is_expected_as_often_as_it_comes():
+    answers = drawn(500, sharpness=0.5)
+    three = np.arange(NUM_LABELS) < 3
+    shared = np.where(answers.acceptable[:, :3].any(axis=1, keepdims=True), three, answers.acceptable)
+    answers = Answers(answers.logits, answers.features, shared)
+
+    probabilities = fit_scaling(answers, "vector")(answers.logits)
+
+    # Where several labels are right, each comes as often as the classifier believes in it among them.
+    within = np.where(shared, probabilities, 0)
+    came = within / within.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities.mean(axis=0), came.mean(axis=0), atol=1e-3)
