@@ -74,6 +74,7 @@ def train(
 ) -> None:
     """Train a recipe and leave a run folder with checkpoints, figures and a complete artifact."""
     from training.dataset import load_training
+    from training.distribution import Processes
     from training.finishing import available_photographs
     from training.fitting import Interrupted
     from training.machine import Machine
@@ -87,16 +88,19 @@ def train(
 
     if resume and out is None:
         raise InvalidValue("--resume needs --out with the folder of the run to continue.", field="--resume")
+    processes = Processes.of_environment()
+    if processes.count > 1 and out is None:
+        raise InvalidValue("Several processes train into one folder: name it with --out.", field="--out")
     chosen = with_overrides(find_recipe(recipe), overrides or [])
     machine = Machine.choose(device, precision, threads)
     folder = out or new_run_path(recipe)
     request = TrainRequest(chosen, machine, folder, seed=seed, resume=resume, limit=limit)
-    console = Console()
+    console = Console(quiet=not processes.is_first)
     try:
         run = run_training(request, split(load_training(data)), available_photographs(), console)
     except Interrupted as interrupted:
         raise Stopped(_how_to_continue(interrupted.epochs_done, folder)) from interrupted
-    if figures:
+    if figures and processes.is_first:
         draw_run(run, data, console)
 
 

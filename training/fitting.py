@@ -25,6 +25,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from training.batches import EpochBatches, Pictures, TrainingPictures, derived_seed
 from training.checkpoints import KeepBestAndLast, WholeFiles
+from training.distribution import Processes
 from training.machine import Machine
 from training.optimisation import AveragedWeights, build_optimiser, learning_rate_share
 from training.recipes.recipe import Recipe
@@ -71,6 +72,7 @@ class Fitting(pl.LightningModule):
         self.system = system
         self.data = _SharedData(training, validation)
         self.seed = seed
+        self.processes = Processes.of_environment()
         self.history: list[EpochRow] = []
         self.seconds_before = 0.0
         self._started = time.perf_counter()
@@ -108,10 +110,12 @@ class Fitting(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Seed what networks draw themselves (dropout, latents)."""
         self._sums = {}
-        torch.manual_seed(derived_seed(self.seed, _NOISE_STREAM, self.current_epoch))
+        own = [self.processes.rank] if self.processes.rank else []
+        torch.manual_seed(derived_seed(self.seed, _NOISE_STREAM, self.current_epoch, *own))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step's objective."""
+        batch = self.processes.share_of(batch)
         num_steps = self.recipe.optimisation.epochs * self.steps_per_epoch
         terms = self.system.training_terms(batch, self.global_step / num_steps)
         self._add("train", terms, len(batch))
@@ -135,7 +139,8 @@ class Fitting(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Write the epoch down; validation is its last part."""
-        terms = {name: float(value.mean()) for name, value in self._sums.items()}
+        reduce = self.trainer.strategy.reduce  # the mean over all processes
+        terms = {name: float(reduce(value.mean())) for name, value in self._sums.items()}
         row = {
             "epoch": self.current_epoch + 1,
             "seconds": self.seconds,
@@ -187,11 +192,13 @@ def fit(
     on Ctrl-C, with `last.ckpt` of the last whole epoch in place.
     """
     _quieten()
+    processes = Processes.of_environment()
+    processes.check(recipe.optimisation.batch_size)
     module = Fitting(recipe, build_system(recipe, seed), training, validation, seed)
     module.to(memory_format=torch.channels_last)
     keeper = KeepBestAndLast(folder, f"validation/{module.system.monitor}")
     extra = _extra_callbacks(recipe, keeper.monitor)
-    trainer = _build_trainer(recipe, folder, machine, [*callbacks, *extra, keeper])
+    trainer = _build_trainer(recipe, folder, machine, processes, [*callbacks, *extra, keeper])
     checkpoint = folder.last_checkpoint if resume and folder.last_checkpoint.exists() else None
     try:
         with _own_interrupts():
@@ -199,16 +206,24 @@ def fit(
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
         raise Interrupted(len(module.history)) from stop
     finally:
-        write_json(folder.history_file, module.history)
+        if module.processes.is_first:
+            write_json(folder.history_file, module.history)
     return FitResult(module.history, keeper.best_epoch, keeper.best_value, module.seconds)
 
 
 def _build_trainer(
-    recipe: Recipe, folder: RunFolder, machine: Machine, callbacks: list[Callback]
+    recipe: Recipe,
+    folder: RunFolder,
+    machine: Machine,
+    processes: Processes,
+    callbacks: list[Callback],
 ) -> pl.Trainer:
     return pl.Trainer(
         accelerator="gpu" if machine.device == "cuda" else "cpu",
-        devices=1,
+        devices=processes.per_machine,
+        num_nodes=processes.machines,
+        strategy="ddp" if processes.count > 1 else "auto",
+        sync_batchnorm=processes.count > 1 and machine.device == "cuda",
         precision="bf16-mixed" if machine.precision == "bf16" else "32-true",
         max_epochs=recipe.optimisation.epochs,
         gradient_clip_val=recipe.optimisation.gradient_clip or None,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.batches import Pictures
+from training.distribution import Processes
 from training.finishing import finish
 from training.fitting import FitResult, fit
 from training.machine import Machine
@@ -58,6 +59,7 @@ def train(
 ) -> RunFolder:
     """Train as asked and leave a run folder with a complete artifact, if the system makes one by itself.
 
+    Of several processes that train together, the first one finishes the run.
     Raises InvalidValue where the folder does not fit the request and DatasetError where photographs are
     needed and not there, both before anything is written, and Interrupted on Ctrl-C.
     """
@@ -65,7 +67,8 @@ def train(
     training, validation = load_pictures(recipe, split, photographs)
     training = training.head(request.limit or len(training))
     settings = RunSettings.of(recipe, seed=request.seed, precision=machine.precision, limit=request.limit)
-    folder = (RunFolder.resume if request.resume else RunFolder.start)(request.folder, settings)
+    is_first = Processes.of_environment().is_first
+    folder = _open_folder(request, settings) if is_first else RunFolder(request.folder)
     _announce(request, folder, len(training), len(validation), console)
     result = fit(
         recipe,
@@ -77,6 +80,8 @@ def train(
         resume=request.resume,
         callbacks=[ShowProgress(console), *watchers(console)],
     )
+    if not is_first:
+        return folder
     system = folder.load_system()
     summary = summarise(system, training.head(_SUMMARY_PICTURES), validation, machine)
     write_json(folder.summary_file, _summary_record(request, result, summary))
@@ -90,6 +95,10 @@ def train(
             soft_wrap=True,
         )
     return folder
+
+
+def _open_folder(request: TrainRequest, settings: RunSettings) -> RunFolder:
+    return (RunFolder.resume if request.resume else RunFolder.start)(request.folder, settings)
 
 
 def summarise(system: System, training: Pictures, validation: Pictures, machine: Machine) -> Summary:

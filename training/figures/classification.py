@@ -17,6 +17,7 @@ from training.figures.style import (
     axes_grid,
     label_ticks,
     new_figure,
+    shortened,
     show_pixels,
     titled,
 )
@@ -130,7 +131,7 @@ def prediction_bars(image: NDArray[np.uint8], prediction: Prediction, name: str)
     figure = new_figure(7.2, 3.6)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
     show_pixels(left, image)
-    left.set_title(name, fontsize=9)
+    left.set_title(shortened(name), fontsize=9)
     inside = set(prediction.prediction_set)
     colours = [RIGHT if label in inside else "0.75" for label in range(NUM_LABELS)]
     right.barh(range(NUM_LABELS), prediction.probabilities, color=colours)

@@ -138,7 +138,7 @@ def scatter_points(
     axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
     axes.set_xlabel(axis_names[0])
     axes.set_ylabel(axis_names[1])
-    legend = figure.legend(loc="outside right upper", markerscale=2.5, title="label")
+    legend = figure.legend(loc="outside right center", markerscale=2.5, title="label")
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)

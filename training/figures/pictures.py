@@ -18,6 +18,7 @@ from training.figures.style import (
     new_figure,
     scaled,
     sheet,
+    shortened,
     show_pixels,
     spread_by_label,
     titled,
@@ -106,5 +107,5 @@ def what_the_network_sees(pictures: Sequence[tuple[str, Picture, Prepared]]) -> 
         row[0].set_title(f"original, {width}x{height}", fontsize=9)
         row[1].set_title("grey", fontsize=9)
         row[2].set_title(f"prepared as a {prepared.kind.replace('_', ' ')}, 28x28", fontsize=9)
-        row[0].set_ylabel(name, fontsize=8)
+        row[0].set_ylabel(shortened(name), fontsize=8)
     return titled(figure, "What the network sees")

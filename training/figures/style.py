@@ -159,3 +159,8 @@ def columns_for(count: int, widest: int = 10) -> int:
 def label_ticks(axes: Axes, names: Sequence[str], *, rotation: int = 45) -> None:
     """The names of labels along the horizontal axis."""
     axes.set_xticks(range(len(names)), names, rotation=rotation, ha="right" if rotation else "center")
+
+
+def shortened(name: str, longest: int = 32) -> str:
+    """A name that fits beside a picture; of a longer one, its two ends."""
+    return name if len(name) <= longest else f"{name[: longest // 2 - 1]}…{name[-longest // 2 :]}"
