@@ -1,7 +1,7 @@
 """Plain stacks of convolutions, without skip connections: easy to look into, layer by layer.
 
 The classifier ends in a global average pool and one linear layer, so its class activation maps are exact
-(Zhou et al. 2016, arXiv:1512.04150). The autoencoder squeezes a picture through a bottleneck of a few numbers.
+(Zhou et al. 2016, arXiv:1512.04150). The autoencoder squeezes a picture through a bottleneck of few numbers.
 """
 
 from dataclasses import dataclass
