@@ -118,9 +118,9 @@ def _shrink(image: ImageFile, target_side: int | None) -> int:
 
 
 def _upright(pixels: UInt8, image: ImageFile) -> UInt8:
-    """Undo the EXIF orientation; a TIFF was turned by Pillow, a HEIC by libheif."""
+    """Undo the EXIF orientation; of a TIFF and a HEIC their decoders have, and say so no more."""
     exif = image.info.get("exif")
-    turn = turn_of(exif) if isinstance(exif, bytes) and image.format not in ("TIFF", "HEIF") else None
+    turn = turn_of(exif) if isinstance(exif, bytes) else None
     return pixels if turn is None else np.asarray(Image.fromarray(pixels).transpose(turn))
 
 

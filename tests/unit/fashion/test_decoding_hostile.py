@@ -163,7 +163,7 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
 
 def test_what_looks_like_scans_behind_or_inside_other_parts_of_a_jpeg_is_not_counted() -> None:
     plain = encoded(corners(), "JPEG")
-    film_behind_it = plain + b"\xff\xda\x00\x04ab" * 100
+    film_behind_it = plain + bytes(2) + b"\xff\xda\x00\x04ab" * 100
     comment = b"\xff\xda" * 1000
     in_a_comment = plain[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + plain[2:]
     for data in (film_behind_it, in_a_comment):
