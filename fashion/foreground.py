@@ -36,7 +36,7 @@ def find_foreground(pixels: UInt8) -> Float32 | None:
     stands out.
     """
     colours = _opponent_colours(pixels)
-    if float(colours.std(axis=(0, 1)).max()) < _MIN_CONTRAST:
+    if float(colours.std(axis=(1, 2)).max()) < _MIN_CONTRAST:
         return None
     bins = _bin_numbers(colours)
     pulls = _neighbour_pulls(colours)
@@ -51,22 +51,21 @@ def find_foreground(pixels: UInt8) -> Float32 | None:
 
 
 def _opponent_colours(pixels: UInt8) -> Float32:
-    """Turn RGB into brightness, red against green, and yellow against blue, all about 256 wide."""
+    """Turn RGB (height, width, 3) to brightness, redness, yellowness (3, height, width), about 256 wide."""
     red, green, blue = np.moveaxis(pixels.astype(np.float32), -1, 0)
     return np.stack(
         (
             (red + green + blue) / 3 - 128,
             (red - green) * (_CHROMA_WEIGHT / 2**0.5),
             (red + green - 2 * blue) * (_CHROMA_WEIGHT / 6**0.5),
-        ),
-        axis=-1,
+        )
     )
 
 
 def _bin_numbers(colours: Float32) -> NDArray[np.intp]:
     """Number each pixel's histogram bin, (height, width) of 0 to _NUM_BINS**3 - 1."""
     cells = np.clip((colours + 128) * (_NUM_BINS / 256), 0, _NUM_BINS - 1).astype(np.intp)
-    numbers: NDArray[np.intp] = (cells[..., 0] * _NUM_BINS + cells[..., 1]) * _NUM_BINS + cells[..., 2]
+    numbers: NDArray[np.intp] = (cells[0] * _NUM_BINS + cells[1]) * _NUM_BINS + cells[2]
     return numbers
 
 
@@ -98,7 +97,7 @@ def _histogram(bins: NDArray[np.intp], weights: Float32) -> NDArray[np.float64]:
 def _neighbour_pulls(colours: Float32) -> list[Float32]:
     """How strongly each pixel and its neighbour belong together, one array for each of `_NEIGHBOURS`."""
     steps = [
-        np.square(np.subtract(*_pairs(colours, down, right))).sum(axis=-1) for down, right, _ in _NEIGHBOURS
+        np.square(np.subtract(*_pairs(colours, down, right))).sum(axis=0) for down, right, _ in _NEIGHBOURS
     ]
     typical = max(2 * float(np.mean([step.mean() for step in steps])), 20.0)
     return [
@@ -119,8 +118,8 @@ def _pulled(balance: Float32, pulls: list[Float32]) -> Float32:
 
 
 def _pairs(values: Float32, down: int, right: int) -> tuple[Float32, Float32]:
-    """View each value and its neighbour `down` rows and `right` columns away, as two arrays of a size."""
-    height, width = values.shape[:2]
-    here = values[: height - down, max(-right, 0) : width - max(right, 0)]
-    there = values[down:, max(right, 0) : width + min(right, 0)]
+    """View each value of (…, height, width) and its neighbour that far away, as two arrays of a size."""
+    height, width = values.shape[-2:]
+    here = values[..., : height - down, max(-right, 0) : width - max(right, 0)]
+    there = values[..., down:, max(right, 0) : width + min(right, 0)]
     return here, there
