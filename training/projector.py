@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from google.protobuf import text_format  # type: ignore[import-untyped]
+from google.protobuf import text_format
 from numpy.typing import NDArray
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig

@@ -7,6 +7,7 @@ import pytest
 
 from fashion.classifier import Classifier
 from fashion.labels import LABELS
+from fashion.preparation import PrepareMode
 from tests.http.pictures import parts, picture
 from tests.stores import store_at
 from training.classify_command import classify_files
@@ -21,7 +22,7 @@ FILES = {
 
 @pytest.mark.parametrize("mode", ["auto", "photograph"])
 def test_the_command_and_the_service_answer_alike(
-    client: httpx.Client, shared_home: Path, tmp_path: Path, mode: str
+    client: httpx.Client, shared_home: Path, tmp_path: Path, mode: PrepareMode
 ):
     paths = [tmp_path / name for name in FILES]
     for path, data in zip(paths, FILES.values(), strict=True):

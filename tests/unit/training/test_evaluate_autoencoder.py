@@ -13,7 +13,13 @@ from fashion.manifest import Prior
 from fashion.prior import GaussianMixture, prior_of
 from tests.tiny_artifacts import tiny_autoencoder
 from training.dataset import Dataset
-from training.evaluate_autoencoder import bound, entropy_floor_nats, evaluate_autoencoder, label_agreement
+from training.evaluate_autoencoder import (
+    bound,
+    entropy_floor_nats,
+    evaluate_autoencoder,
+    label_agreement,
+    pixels_of,
+)
 from training.posteriors import posteriors_of
 from training.prior_fitting import add_prior, log_density
 
@@ -60,10 +66,8 @@ def test_both_terms_are_those_of_the_same_sampled_latent(vae: Autoencoder) -> No
     assert isinstance(prior, GaussianMixture)
     expected = posteriors.log_density(latents) - log_density(prior, latents)
     np.testing.assert_allclose(terms.kl_nats, expected)
-    pixels = DATASET.images.astype(np.float32) / 255
-    np.testing.assert_allclose(
-        terms.reconstruction_nats, cross_entropy_nats(pixels, vae.decode(latents)), rtol=1e-5
-    )
+    found = cross_entropy_nats(pixels_of(DATASET.images), vae.decode(latents))
+    np.testing.assert_allclose(terms.reconstruction_nats, found, rtol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bound(vae: Autoencoder) -> None:

@@ -90,7 +90,9 @@ def test_custom_axes_put_the_mean_of_each_label_at_one_end():
 
 
 def test_the_first_principal_component_varies_most():
-    vectors = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32) * np.float32([1, 5, 1, 2])
+    vectors = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    vectors[:, 1] *= 5
+    vectors[:, 3] *= 2
     projection = principal_components(vectors, "vectors")
 
     assert projection.points.shape == (60, 3)

@@ -106,7 +106,8 @@ def test_a_logit_of_the_cnn_is_the_mean_of_its_class_activation_map_and_the_bias
         logits, _, maps = graphs["classifier"].module(images)
         evidence = graphs["explainer"].module(maps)
 
-    assert torch.allclose(evidence.mean(dim=(2, 3)) + system.network.head.bias, logits, atol=1e-5)
+    head = system.network.get_submodule("head")
+    assert torch.allclose(evidence.mean(dim=(2, 3)) + head.get_parameter("bias"), logits, atol=1e-5)
 
 
 def test_the_dense_classifier_has_no_class_activation_maps(runs):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from rich.style import Style
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.unit.training.tiny_data import TINY, stripes
@@ -85,6 +86,11 @@ def test_a_picture_becomes_half_as_many_lines_with_two_pixels_a_character():
 
     assert text.plain == "▀▀\n"
     first = text.spans[0].style
+    assert isinstance(first, Style)
+    assert first.color is not None
+    assert first.bgcolor is not None
+    assert first.color.triplet is not None
+    assert first.bgcolor.triplet is not None
     assert (first.color.triplet.red, first.bgcolor.triplet.red) == (0, 255)
 
 
