@@ -2,6 +2,7 @@
 
 import json
 import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -122,19 +123,24 @@ def test_a_figure_is_written_as_png_and_svg_the_same_each_time(drawn, tmp_path):
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["curves.png", "curves.svg"]
 
 
-@pytest.fixture
+@contextmanager
 def almost_full():
-    """No file may grow beyond 1,000 bytes: writing more fails as on a full disk."""
+    """No file may grow beyond 1,000 bytes: writing more fails as on a full disk.
+
+    A context, not a fixture: pytest's own report may be a file too, and grows as soon as the test has ended.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_figure_that_cannot_be_written_leaves_nothing_behind(drawn, tmp_path, almost_full):
+def test_a_figure_that_cannot_be_written_leaves_nothing_behind(drawn, tmp_path):
     _, figures = drawn
 
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="File too large"), almost_full():
         save(figures["loss-curves"], tmp_path, "curves")
     assert list(tmp_path.iterdir()) == []
 
