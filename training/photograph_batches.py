@@ -55,6 +55,9 @@ class PhotographCourse:
     """Share of every batch that is simulated after that."""
     group_balance: NotNegative = 0.5
     """Groups are shown as often as their number to the power of one less this; 1: all equally often."""
+    balanced_end: Share = 0.25
+    """Share of the run, at its end, in which all groups are shown equally often: what was learned of rare
+    groups from uneven numbers stays, and the leaning to frequent ones goes (arXiv:1906.07413)."""
     sender_damping: NotNegative = 0.25
     """A sender's photographs are each shown less often by their number to this power."""
     mixup: Share = 0.25
@@ -66,6 +69,10 @@ class PhotographCourse:
     def simulated_at(self, progress: float) -> float:
         """The share of simulated photographs in a batch, `progress` being the share of the run done."""
         return 1.0 if progress < self.pretraining else self.simulated
+
+    def group_balance_at(self, progress: float) -> float:
+        """How evenly groups are shown, see `group_balance`."""
+        return self.group_balance if progress < 1 - self.balanced_end else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +160,14 @@ class TrainingPhotographs:
         """The batches of one epoch, counted from 0."""
         return PhotographEpoch(self, augmentation, optimisation, seed, number)
 
-    def chances(self, course: PhotographCourse) -> Tensor:
-        """How often each photograph is shown, in proportion: (count,)."""
+    def chances(self, course: PhotographCourse, progress: float) -> Tensor:
+        """How often each photograph is shown at that share of the run, in proportion: (count,)."""
+        balance = course.group_balance_at(progress)
         groups = Counter(photograph.label for photograph in self.photographs)
         senders = Counter(photograph.sender_id for photograph in self.photographs)
         return torch.tensor(
             [
-                groups[photograph.label] ** -course.group_balance
-                * senders[photograph.sender_id] ** -course.sender_damping
+                groups[photograph.label] ** -balance * senders[photograph.sender_id] ** -course.sender_damping
                 for photograph in self.photographs
             ]
         )
@@ -181,14 +188,15 @@ class PhotographEpoch:
 
     def __iter__(self) -> Iterator[Batch]:
         generator = torch.Generator(self.material.plain.answers.device)
-        chances = self.material.chances(self.course).to(generator.device)
+        chances = self.material.chances(self.course, self._progress(0)).to(generator.device)
         for step in range(len(self)):
             generator.manual_seed(derived_seed(self.seed, self.number, step))
-            yield self._batch(self._num_simulated(step), chances, generator)
+            simulated = self.course.simulated_at(self._progress(step))
+            yield self._batch(round(simulated * self.optimisation.batch_size), chances, generator)
 
-    def _num_simulated(self, step: int) -> int:
-        progress = (self.number + step / len(self)) / self.optimisation.epochs
-        return round(self.course.simulated_at(progress) * self.optimisation.batch_size)
+    def _progress(self, step: int) -> float:
+        """The share of the run done at a step of this epoch."""
+        return (self.number + step / len(self)) / self.optimisation.epochs
 
     def _batch(self, num_simulated: int, chances: Tensor, generator: torch.Generator) -> Batch:
         num_real = self.optimisation.batch_size - num_simulated

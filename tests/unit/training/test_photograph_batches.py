@@ -126,13 +126,19 @@ def test_rare_groups_and_senders_of_few_photographs_are_shown_more_often_than_th
     everybody = [*photographs.train, *many]
     groups = Counter(photograph.label for photograph in everybody)
 
-    balanced = material.chances(dataclasses.replace(COURSE, group_balance=1, sender_damping=0))
-    damped = material.chances(dataclasses.replace(COURSE, group_balance=0, sender_damping=0.5))
+    balanced = material.chances(dataclasses.replace(COURSE, group_balance=1, sender_damping=0), 0.5)
+    damped = material.chances(dataclasses.replace(COURSE, group_balance=0, sender_damping=0.5), 0.5)
 
     for group in groups:
         of_group = torch.tensor([photograph.label == group for photograph in everybody])
         assert float(balanced[of_group].sum()) == pytest.approx(float(balanced.sum()) / len(groups))
     assert float(damped[-1] / damped[0]) == pytest.approx((7 / 30) ** 0.5)
+
+
+def test_at_the_end_of_a_run_all_groups_are_shown_equally_often():
+    course = dataclasses.replace(COURSE, group_balance=0.5, balanced_end=0.25)
+
+    assert [course.group_balance_at(progress) for progress in (0.5, 0.74, 0.75, 0.9)] == [0.5, 0.5, 1, 1]
 
 
 def test_augmentation_changes_every_photograph_differently(material):
