@@ -7,6 +7,7 @@ BentoML's typed surface needs in wire.py, what the models do in inference.py.
 import asyncio
 import contextlib
 import gc
+import warnings
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
@@ -45,6 +46,10 @@ from service.wire import (
     ReconstructOutput,
 )
 from service.work import Work
+
+# What Pillow says of a file's metadata varies with the file: a hostile sender could fill the log with it, and
+# memory, since Python remembers every warning that it showed.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 T = TypeVar("T")
 AnyPictureOptions = TypeVar("AnyPictureOptions", bound=PictureOptions)
