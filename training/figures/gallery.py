@@ -7,16 +7,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from fashion.artifact import Artifact
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier, Prediction
+from fashion.decoding import Picture
 from fashion.errors import DamagedArtifact
 from fashion.labels import LABELS
-from fashion.preparation import Prepared
+from fashion.preparation import Prepared, prepare
 from training.answers import as_network_inputs, batched_pictures
 from training.dataset import Dataset
 from training.figures import classification, curves, inside, latents, pictures
@@ -24,6 +27,8 @@ from training.figures.layers import layers_of
 from training.figures.style import save, style
 
 Named = tuple[str, Figure]
+
+_LABELS_PREPARED: Final = (0, 5, 8)  # a top, a shoe and a bag
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ def _figures(
     artifact: Artifact, dataset: Dataset, what: str, history: Path | None, options: Options
 ) -> Iterator[Named]:
     yield "dataset-samples", pictures.dataset_samples(dataset)
+    yield "what-the-network-sees", pictures.what_the_network_sees(_as_a_shop_shows_them(dataset))
     yield "model-structure", inside.model_structure(artifact)
     if history is not None and history.is_file():
         yield "loss-curves", curves.loss_curves(_epochs(history), artifact.manifest.recipe.name)
@@ -131,6 +137,17 @@ def predictions_for(classifier: Classifier, prepared: list[Prepared]) -> list[Pr
 def _one_of_each_label(dataset: Dataset) -> Dataset:
     first = [int(np.flatnonzero(dataset.labels == label)[0]) for label in range(len(LABELS))]
     return dataset.select(np.array(first))
+
+
+def _as_a_shop_shows_them(dataset: Dataset) -> list[tuple[str, Picture, Prepared]]:
+    """A few pictures enlarged and dark on white, as photographs are, and how they are prepared."""
+    rows = [int(np.flatnonzero(dataset.labels == label)[0]) for label in _LABELS_PREPARED]
+    shown = []
+    for label, row in zip(_LABELS_PREPARED, rows, strict=True):
+        enlarged = Image.fromarray(255 - dataset.images[row]).resize((280, 280), Image.Resampling.BICUBIC)
+        picture = Picture(np.asarray(enlarged.convert("RGB")), enlarged.size)
+        shown.append((f"{LABELS[label]}, inverted", picture, prepare(picture)))
+    return shown
 
 
 def _epochs(history: Path) -> list[curves.EpochRow]:

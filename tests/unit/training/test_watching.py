@@ -15,7 +15,7 @@ from training.previews import beside, half_blocks
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
 from training.runs import RunFolder, RunSettings
-from training.watching import watchers
+from training.watching import draw_run, watchers
 
 RECIPES = {
     "classifier": ("classifier", *TINY, "epochs=2"),
@@ -117,3 +117,20 @@ def test_watching_takes_nothing_from_the_random_numbers_of_training(kind, run):
     sampled_latent(system, torch.zeros(2, 28, 28), 3)
 
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_finished_run_is_drawn_into_its_folder_and_says_where(own_run, fashion_mnist_folder):
+    printed = StringIO()
+    draw_run(own_run, fashion_mnist_folder, Console(file=printed, width=200))
+
+    drawn = {path.name for path in (own_run.path / "figures").iterdir()}
+    assert {"loss-curves.png", "loss-curves.svg", "confusion-matrix.png"} <= drawn
+    assert f"figures:    {own_run.path / 'figures'}" in printed.getvalue()
+
+
+def test_a_run_without_an_artifact_of_its_own_is_not_drawn(tmp_path):
+    printed = StringIO()
+    draw_run(RunFolder(tmp_path), None, Console(file=printed))
+
+    assert printed.getvalue() == ""
+    assert list(tmp_path.iterdir()) == []

@@ -24,7 +24,7 @@ HISTORY = [
     {"epoch": 1.0, "seconds": 1.0, "learning_rate": 0.1, "train/total": 2.0, "validation/total": 2.1},
     {"epoch": 2.0, "seconds": 2.0, "learning_rate": 0.0, "train/total": 1.0, "validation/total": 1.5},
 ]
-OF_EVERY_MODEL = {"dataset-samples", "model-structure", "loss-curves"}
+OF_EVERY_MODEL = {"dataset-samples", "model-structure", "loss-curves", "what-the-network-sees"}
 OF_A_CLASSIFIER = {
     "confusion-matrix",
     "accuracy-by-label",
