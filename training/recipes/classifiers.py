@@ -10,12 +10,17 @@ RELEASED_AS = "fashion-classifier"
 
 
 def classifier() -> Recipe:
-    """The default: past 92% within two minutes on two CPU cores."""
+    """The default: past 92% within two minutes on two CPU cores.
+
+    Strides instead of pools, and batches of 128, bring more epochs into the same time.
+    """
     return Recipe(
         name="classifier",
-        summary="small residual network, about 93% on test after two minutes on two CPU cores",
-        system=ClassifierSettings(ResidualSettings(width=16), label_smoothing=0.1),
-        optimisation=Optimisation(epochs=8, learning_rate=1e-2, weight_decay=1e-2),
+        summary="small residual network, past 92% on test within two minutes on two CPU cores",
+        system=ClassifierSettings(ResidualSettings(width=16, downsampling="stride"), label_smoothing=0.1),
+        optimisation=Optimisation(
+            epochs=10, batch_size=128, learning_rate=8e-3, warm_up=0.2, weight_decay=1e-2
+        ),
         augmentation=Augmentation(flip=0.5, shift=2),
         released_as=RELEASED_AS,
     )
