@@ -1,5 +1,6 @@
 import json
 import signal
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -9,11 +10,14 @@ from fashion.errors import InvalidValue
 from tests.unit.training.tiny_data import TINY, tiny_split
 from training.batches import Examples
 from training.checkpoints import WholeFiles
+from training.classifying import ClassifierSystem
 from training.fitting import Interrupted, fit
 from training.machine import Machine
+from training.optimisation import Optimisation
 from training.progress import epoch_line
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
+from training.recipes.recipe import Recipe
 from training.runs import RunFolder, RunSettings
 
 MACHINE = Machine.choose("cpu", "fp32", threads=1)
@@ -96,16 +100,38 @@ def test_an_interruption_gives_ctrl_c_back(tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_what_is_kept_is_the_best_epoch_on_validation(tmp_path):
-    # A learning rate this high makes the network worse again after a good epoch.
-    folder, result = run(
-        tmp_path / "run", "epochs=6", "learning_rate=0.3", "schedule=constant", "optimiser=sgd"
-    )
-    errors = [row["validation/error"] for row in result.history]
+class Passing(ClassifierSystem):
+    """Every step adds the learning rate to its only weight: validation is best where the weight passes 32."""
 
-    assert result.best_value == min(errors) < errors[-1]
-    assert result.best_epoch == errors.index(min(errors)) + 1
-    assert error_of(folder.load_system(), VALIDATION) == pytest.approx(min(errors), abs=1e-6)
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def training_terms(self, batch, progress):
+        return {"total": -self.weight.sum()}
+
+    def validation_terms(self, batch):
+        return {"error": (self.weight - 32).abs().sum()}
+
+
+@dataclass(frozen=True)
+class PassingSettings:
+    def build(self):
+        return Passing()
+
+
+def test_what_is_kept_is_the_best_epoch_on_validation(tmp_path):
+    optimisation = Optimisation(epochs=6, batch_size=32, learning_rate=1, schedule="constant")
+    recipe = Recipe("passing", "a weight on its way", PassingSettings(), optimisation)
+    folder = RunFolder(tmp_path)
+
+    result = fit(recipe, TRAINING, VALIDATION, folder, seed=0, machine=MACHINE)
+
+    errors = [row["validation/error"] for row in result.history]
+    kept = torch.load(folder.best_checkpoint, weights_only=True)["state_dict"]["system.weight"]
+    assert result.best_epoch == 3  # of ten steps each
+    assert result.best_value == min(errors) == errors[result.best_epoch - 1]
+    assert abs(float(kept) - 32) == pytest.approx(min(errors))
 
 
 def test_averaged_weights_are_what_is_validated_and_kept(tmp_path):
