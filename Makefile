@@ -24,7 +24,7 @@ CHECKED := fashion service training tests scripts $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-slow check train report bench image bento lock clean
+.PHONY: help serve test test-slow check train seeds report bench image bento lock clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ check: $(ALL) ## format, lint, types, import boundaries, locks, known vulnerabil
 train: $(ALL) ## train the default classifier and VAE
 	$(BIN)/python -m training train classifier
 	$(BIN)/python -m training train vae
+
+seeds: $(ALL) ## train the systems of the five texts, and print their figures beside ours
+	$(BIN)/python -m training seeds
 
 report: $(ALL) ## measure the released models on the test split
 	$(BIN)/python -m training report

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -113,13 +114,21 @@ def test_a_run_that_was_stopped_says_how_to_continue_and_does(command, small_wor
     out = tmp_path / "run"
     arguments = ["train", "classifier", *SMALL, "--set", "epochs=400", "--out", str(out)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "training", *arguments], stderr=subprocess.PIPE, env=os.environ, text=True
+        [sys.executable, "-m", "training", *arguments],
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and what they start inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (takes no lock)
     )
-    deadline = time.monotonic() + 90
-    while not (out / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    try:
+        deadline = time.monotonic() + 90
+        while not (out / "last.ckpt").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
 
     assert process.returncode == 130
     assert f"--out {out} --resume" in error
