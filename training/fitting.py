@@ -34,7 +34,6 @@ from training.systems import Batch, System, Terms
 
 _NOISE_STREAM = 1 << 21  # beyond any epoch number: dropout and sampling share no stream with shuffling
 _VALIDATION_STREAM = _NOISE_STREAM + 1
-_LOG_EVERY_STEPS = 10
 
 EpochRow = dict[str, float]
 """One epoch's figures: `epoch`, `seconds`, `learning_rate`, and every term as `train/…` and
@@ -119,7 +118,7 @@ class Fitting(pl.LightningModule):
         num_steps = self.recipe.optimisation.epochs * self.steps_per_epoch
         terms = self.system.training_terms(batch, self.global_step / num_steps)
         self._add("train", terms, len(batch))
-        if self.logger is not None and self.global_step % _LOG_EVERY_STEPS == 0:
+        if self.logger is not None:
             scalars = {f"step/{name}": float(value.detach()) for name, value in terms.items()}
             self.logger.log_metrics(
                 {**scalars, "step/learning_rate": self._learning_rate()}, self.global_step
@@ -230,7 +229,7 @@ def _build_trainer(
         logger=TensorBoardLogger(folder.path, name=folder.tensorboard.name, version=""),
         callbacks=callbacks,
         plugins=[WholeFiles()],
-        log_every_n_steps=_LOG_EVERY_STEPS,
+        log_every_n_steps=1,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
