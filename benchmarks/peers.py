@@ -49,6 +49,8 @@ PEERS: Final = (
         "litserve",
         (sys.executable, "-m", f"{_APPS}.litserve_app"),
         {"PORT": "{port}", "WORKERS": "{workers}"},
+        body="form",
+        form_field="image",
     ),
     Peer(
         "bentoml-stock",
