@@ -16,7 +16,7 @@ class Peer:
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    body: Literal["raw", "form"] = "raw"
+    body: Literal["raw", "form", "json"] = "raw"
     form_field: str = "images"
 
 
@@ -49,8 +49,7 @@ PEERS: Final = (
         "litserve",
         (sys.executable, "-m", f"{_APPS}.litserve_app"),
         {"PORT": "{port}", "WORKERS": "{workers}"},
-        body="form",
-        form_field="image",
+        body="json",
     ),
     Peer(
         "bentoml-stock",

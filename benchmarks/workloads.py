@@ -1,6 +1,8 @@
 """What is sent: pictures made here from a seed, so that the benchmark needs no data."""
 
+import base64
 import io
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ class Workload:
         """The body and its content type, in the form that the peer takes."""
         if peer.body == "raw":
             return self.picture(), self.media_type
+        if peer.body == "json":
+            encoded = base64.b64encode(self.picture()).decode()
+            return json.dumps({"image": encoded}).encode(), "application/json"
         head = (
             f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{peer.form_field}"; filename="p"\r\n'
             f"Content-Type: {self.media_type}\r\n\r\n"

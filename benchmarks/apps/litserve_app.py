@@ -1,5 +1,6 @@
 """LitServe with its defaults and the workers asked for."""
 
+import base64
 import os
 from typing import Any
 
@@ -16,10 +17,9 @@ class FashionAPI(ls.LitAPI):
         del device
         self.classifier = load_classifier()
 
-    def decode_request(self, request: Any) -> bytes:
-        """LitServe hands over the parsed form; raw bodies are JSON to it."""
-        content: bytes = request["image"].file.read()
-        return content
+    def decode_request(self, request: dict[str, str]) -> bytes:
+        """LitServe hands over parsed JSON, in which a picture is base64."""
+        return base64.b64decode(request["image"])
 
     def predict(self, body: bytes) -> dict[str, Any]:
         """Decode, prepare, classify."""
