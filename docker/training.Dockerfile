@@ -10,9 +10,9 @@ ARG BASE=docker.io/library/python:3.11.14-slim-bookworm
 FROM ${BASE}
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 RUN groupadd --gid 1034 training && \
-    useradd --uid 1034 --gid 1034 --no-create-home --home-dir /work --shell /usr/sbin/nologin training && \
-    mkdir -p /work/runs /work/bentoml && chown 1034:1034 /work /work/runs /work/bentoml
-WORKDIR /work/checkout
+    useradd --uid 1034 --gid 1034 --no-create-home --home-dir /training --shell /usr/sbin/nologin training && \
+    mkdir -p /training/runs /training/bentoml && chown 1034:1034 /training /training/runs /training/bentoml
+WORKDIR /training/checkout
 COPY pyproject.toml ./
 COPY locks locks
 COPY fashion fashion
@@ -30,13 +30,13 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     LANG=C.UTF-8 \
-    HOME=/work \
-    BENTOML_HOME=/work/bentoml \
+    HOME=/training \
+    BENTOML_HOME=/training/bentoml \
     BENTOML_DO_NOT_TRACK=True
 # Where `runs/` lies: commands are run here, and what they write is a volume.
-WORKDIR /work
+WORKDIR /training
 USER 1034:1034
-VOLUME ["/work/runs", "/work/bentoml"]
+VOLUME ["/training/runs", "/training/bentoml"]
 EXPOSE 6006
 ENTRYPOINT ["python", "-m", "training"]
 CMD ["--help"]
