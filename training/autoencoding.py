@@ -1,7 +1,8 @@
 """The variational autoencoder as a system: its networks, its objective and the graphs that are served.
 
-The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). The prior that
-is sampled from is fitted afterwards, when latents no longer move (`prior_fitting.py`).
+The objective is -ELBO in nats an image (Kingma and Welling, arXiv:1312.6114), against N(0, I). With the loss
+`mse` the squared error summed over the pixels takes the cross-entropy's place: up to a constant the nats of a
+Gaussian of variance 1/2. The prior that is sampled from is fitted afterwards (`prior_fitting.py`).
 """
 
 import copy
@@ -11,13 +12,20 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from fashion.preparation import SIDE
 from training.losses import cross_entropy_nats, kl_nats, sample_latents, squared_error
 from training.networks.autoencoders import (
     ConvolutionalAutoencoder,
     ConvolutionalSettings,
 )
+from training.networks.dense import DenseAutoencoder
 from training.ranges import NotNegative, Share
 from training.systems import Batch, ExportGraph, System, Terms
+
+_NUM_PIXELS = SIDE * SIDE
+
+Loss = Literal["bce", "mse"]
+"""How a decoded image is compared: cross-entropy in nats, or squared error summed over the pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,10 @@ class VariationalSettings:
 
     def build(self) -> "VariationalSystem":
         """A freshly initialised variational autoencoder."""
-        return VariationalSystem(self)
+        network = ConvolutionalAutoencoder(self.network)
+        return VariationalSystem(
+            network, self.network.latent_size, beta=self.beta, kl_warm_up=self.kl_warm_up
+        )
 
 
 class VariationalSystem(System):
@@ -42,20 +53,29 @@ class VariationalSystem(System):
     monitor: ClassVar[str] = "total"
     variational = True
 
-    def __init__(self, settings: VariationalSettings) -> None:
+    def __init__(
+        self,
+        network: ConvolutionalAutoencoder | DenseAutoencoder,
+        latent_size: int,
+        *,
+        beta: float,
+        kl_warm_up: float = 0.0,
+        loss: Loss = "bce",
+    ) -> None:
         super().__init__()
-        self.beta, self.kl_warm_up = settings.beta, settings.kl_warm_up
-        self.latent_size = settings.network.latent_size
-        self.network: ConvolutionalAutoencoder = ConvolutionalAutoencoder(settings.network)
+        self.beta, self.kl_warm_up, self.loss = beta, kl_warm_up, loss
+        self.latent_size = latent_size
+        self.network: ConvolutionalAutoencoder | DenseAutoencoder = network
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
-        """`total` is the objective: cross-entropy plus the weighed KL term, each also told by itself."""
+        """`total` is the objective: what is lost plus the weighed KL term, each also told by itself."""
         posterior = self.network.encoder(batch.images)
         logits = self.network.decoder(sample_latents(*posterior))
-        reconstruction = cross_entropy_nats(logits, batch.images).mean()
+        lost = self._lost(logits, batch.images)
         divergence = kl_nats(*posterior).mean()
-        total = reconstruction + self._kl_weight(progress) * divergence
-        return {"total": total, "reconstruction_nats": reconstruction, "kl_nats": divergence}
+        total = lost + self._kl_weight(progress) * divergence
+        name = "reconstruction_nats" if self.loss == "bce" else "squared_error"
+        return {"total": total, name: lost, "kl_nats": divergence}
 
     def validation_terms(self, batch: Batch) -> Terms:
         """The same, and `mean_squared_error` of the images decoded from the posterior means."""
@@ -67,13 +87,18 @@ class VariationalSystem(System):
         """`encoder` (images to mean and log variance) and `decoder` (latents to images)."""
         network = copy.deepcopy(self.network).eval().float().cpu()
         random = torch.Generator().manual_seed(0)
-        images = torch.randint(256, (2, 28, 28), generator=random).to(torch.uint8)
+        images = torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
         latents = torch.randn(2, self.latent_size or 0, generator=random)
         encoder, decoder = ServedEncoder(network.encoder), ServedDecoder(network.decoder)
         return [
             ExportGraph("encoder", encoder, (images,), ("images",), ("mean", "log_variance")),
             ExportGraph("decoder", decoder, (latents,), ("latents",), ("images",)),
         ]
+
+    def _lost(self, logits: Tensor, images: Tensor) -> Tensor:
+        if self.loss == "bce":
+            return cross_entropy_nats(logits, images).mean()
+        return _NUM_PIXELS * squared_error(logits.float().sigmoid(), images).mean()
 
     def _kl_weight(self, progress: float) -> float:
         return self.beta * min(1.0, progress / self.kl_warm_up) if self.kl_warm_up else self.beta
