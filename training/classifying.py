@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fashion.labels import NUM_LABELS
+from fashion.preparation import SIDE
 from training.networks.classifiers import (
     Classification,
     Explainer,
@@ -29,19 +30,24 @@ class ClassifierSettings:
 
     def build(self) -> "ClassifierSystem":
         """A freshly initialised classifier."""
-        return ClassifierSystem(self)
+        return ClassifierSystem(ResidualClassifier(self.network), self.label_smoothing)
 
 
 class ClassifierSystem(System):
-    """Cross-entropy in nats an image, against targets that may be mixed and smoothed."""
+    """Cross-entropy in nats an image, against targets that may be mixed and smoothed.
+
+    `network` gives a Classification and ends in a linear layer `head`; with `explained`, activation maps
+    are made with that layer.
+    """
 
     kind: ClassVar[Literal["classifier", "autoencoder"]] = "classifier"
     monitor: ClassVar[str] = "error"
 
-    def __init__(self, settings: ClassifierSettings) -> None:
+    def __init__(self, network: nn.Module, label_smoothing: float, *, explained: bool = True) -> None:
         super().__init__()
-        self.label_smoothing = settings.label_smoothing
-        self.network: ResidualClassifier = ResidualClassifier(settings.network)
+        self.network = network
+        self.label_smoothing = label_smoothing
+        self.explained = explained
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the objective in nats an image; `error` the share of wrong answers on what was shown."""
@@ -55,18 +61,23 @@ class ClassifierSystem(System):
         return {"total": functional.cross_entropy(logits, batch.targets), "error": _error(logits, batch)}
 
     def graphs(self) -> list[ExportGraph]:
-        """`classifier` (images to logits, features and feature maps) and `explainer` (feature maps to
-        maps)."""
-        network = folded(self.network)
-        images = torch.randint(256, (2, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-        served = ServedClassifier(network)
-        with torch.no_grad():
-            maps = served(images)[2]
-        explainer = Explainer(self.network.head).eval().cpu()
-        return [
-            ExportGraph("classifier", served, (images,), ("images",), ("logits", "features", "feature_maps")),
-            ExportGraph("explainer", explainer, (maps,), ("feature_maps",), ("class_activation_maps",)),
-        ]
+        """`classifier` (images to logits, features, feature maps) and, where explained, `explainer`."""
+        served = ServedClassifier(folded(self.network))
+        random = torch.Generator().manual_seed(0)
+        images = torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
+        outputs = ("logits", "features", "feature_maps")
+        graphs = [ExportGraph("classifier", served, (images,), ("images",), outputs)]
+        if self.explained:
+            with torch.no_grad():
+                maps = served(images)[2]
+            head = self.network.get_submodule("head")
+            if not isinstance(head, nn.Linear):
+                raise TypeError(f"class activation maps are made with a linear layer, not with {head}")
+            explainer = Explainer(head).eval().cpu()
+            graphs.append(
+                ExportGraph("explainer", explainer, (maps,), ("feature_maps",), ("class_activation_maps",))
+            )
+        return graphs
 
 
 class ServedClassifier(nn.Module):
