@@ -5,7 +5,9 @@ from typing import Final
 
 from fashion.errors import InvalidValue
 from training.recipes.classifiers import classifier, classifier_released
+from training.recipes.judge import judge
 from training.recipes.photographs import photograph_classifier
+from training.recipes.plane import vae_2d
 from training.recipes.recipe import Recipe
 from training.recipes.seeds import SEEDS
 from training.recipes.vae import vae, vae_released
@@ -16,6 +18,8 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "photograph-classifier": photograph_classifier,
     "vae": vae,
     "vae-released": vae_released,
+    "vae-2d": vae_2d,
+    "judge": judge,
     **SEEDS,
 }
 
