@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from fashion.errors import FashionError
-from training import cli_figures, cli_models, cli_training
+from training import cli_figures, cli_models, cli_studies, cli_training
 
 BAD_USE = 2
 INTERRUPTED = 130  # what shells report for a command ended by Ctrl-C
@@ -24,6 +24,7 @@ app = typer.Typer(
 cli_training.register(app)
 cli_models.register(app)
 cli_figures.register(app)
+cli_studies.register(app)
 
 
 def main() -> None:

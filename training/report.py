@@ -23,6 +23,22 @@ class Table:
     note: str = ""
     """What a reader needs to know to read it right."""
 
+    def as_markdown(self) -> str:
+        """A section of a page."""
+        lines = [f"## {self.title}", ""]
+        lines += [f"| {' | '.join(self.columns)} |", f"|{'---|' * len(self.columns)}"]
+        lines += [f"| {' | '.join(_shown(cell) for cell in row)} |" for row in self.rows]
+        return "\n".join([*lines, *(["", self.note] if self.note else [])])
+
+    def as_rich(self) -> rich.table.Table:
+        """For a terminal."""
+        shown = rich.table.Table(title=self.title, caption=self.note or None)
+        for column in self.columns:
+            shown.add_column(column)
+        for row in self.rows:
+            shown.add_row(*(_shown(cell) for cell in row))
+        return shown
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -54,30 +70,18 @@ class Report:
 
     def as_markdown(self) -> str:
         """The page."""
-        parts = [f"# {self.title}", self.subject, *(_markdown(table) for table in self.all_tables())]
+        parts = [f"# {self.title}", self.subject, *(table.as_markdown() for table in self.all_tables())]
         return "\n\n".join(parts) + "\n"
 
     def show(self, console: Console) -> None:
         """Print it to a terminal."""
         console.print(f"[bold]{self.title}[/]\n{self.subject}", highlight=False)
         for table in self.all_tables():
-            shown = rich.table.Table(title=table.title, caption=table.note or None)
-            for column in table.columns:
-                shown.add_column(column)
-            for row in table.rows:
-                shown.add_row(*(_shown(cell) for cell in row))
-            console.print(shown)
+            console.print(table.as_rich())
 
     def all_tables(self) -> list[Table]:
         """The headline figures as a table, then the others."""
         return [Table("Figures", ("figure", "value"), list(self.figures.items())), *self.tables]
-
-
-def _markdown(table: Table) -> str:
-    lines = [f"## {table.title}", ""]
-    lines += [f"| {' | '.join(table.columns)} |", f"|{'---|' * len(table.columns)}"]
-    lines += [f"| {' | '.join(_shown(cell) for cell in row)} |" for row in table.rows]
-    return "\n".join([*lines, *(["", table.note] if table.note else [])])
 
 
 def _shown(cell: Cell) -> str:

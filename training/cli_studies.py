@@ -1,0 +1,51 @@
+"""`ablate`: what each part of a recipe is worth.
+
+As in `cli_training.py`, commands import what they run when they run.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from training.cli_training import DataOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands."""
+    app.command("ablate")(ablate)
+
+
+def ablate(
+    recipe: Annotated[str, typer.Argument(help="A classifier's recipe.")] = "classifier",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Override a setting of the base. May be repeated."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each variant.")] = 3,
+    data: DataOption = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs; what is finished there is kept.")] = Path(
+        "runs/ablation"
+    ),
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Change one part of a recipe at a time, train several seeds of each, and compare them on validation."""
+    from training.ablation import Study, as_table
+    from training.ablation import ablate as study_changes
+    from training.cli_training import Stopped
+    from training.dataset import load_training
+    from training.fitting import Interrupted
+    from training.machine import Machine
+    from training.splits import split
+
+    study = Study.of_recipe(recipe, overrides or [], seeds)
+    machine = Machine.choose(device, threads=threads)
+    console = Console()
+    try:
+        rows = study_changes(study, split(load_training(data)), out, machine, console)
+    except Interrupted as interrupted:
+        raise Stopped(f"Stopped. The same command continues in {out}.") from interrupted
+    console.print(as_table(rows, study).as_rich())
+    console.print(f"table: {out / 'table.md'}", highlight=False, soft_wrap=True)
