@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from fashion.autoencoder import Reconstruction
@@ -20,6 +20,7 @@ from fashion.classifier import Prediction
 from fashion.labels import LABELS
 from fashion.preparation import Prepared
 from service.exchange import Exchange
+from service.tally import CounterTally, GaugeTally, HistogramTally, flush
 
 _SECONDS: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
@@ -29,29 +30,31 @@ _SHARES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _ERRORS: Final = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
 _COUNTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
-REQUESTS = Counter("fashion_requests", "Requests answered", ["route", "method", "status"])
-REQUEST_SECONDS = Histogram("fashion_request_seconds", "From headers to answer", ["route"], buckets=_SECONDS)
-REQUESTS_IN_PROGRESS = Gauge(
-    "fashion_requests_in_progress", "Requests being answered", multiprocess_mode="livesum"
+REQUESTS = CounterTally("fashion_requests", "Requests answered", ("route", "method", "status"))
+REQUEST_SECONDS = HistogramTally(
+    "fashion_request_seconds", "From headers to answer", ("route",), buckets=_SECONDS
 )
-STAGE_SECONDS = Histogram(
-    "fashion_stage_seconds", "Time that a request spent in one stage", ["route", "stage"], buckets=_SECONDS
+REQUESTS_IN_PROGRESS = GaugeTally("fashion_requests_in_progress", "Requests being answered", "livesum")
+STAGE_SECONDS = HistogramTally(
+    "fashion_stage_seconds", "Time that a request spent in one stage", ("route", "stage"), buckets=_SECONDS
 )
-REJECTED = Counter("fashion_rejected", "Requests refused, by the error's code", ["code"])
-IMAGES = Counter("fashion_images", "Pictures prepared", ["route", "prepared_as"])
-IMAGES_PER_REQUEST = Histogram(
-    "fashion_images_per_request", "Pictures in one request", ["route"], buckets=_COUNTS
+REJECTED = CounterTally("fashion_rejected", "Requests refused, by the error's code", ("code",))
+IMAGES = CounterTally("fashion_images", "Pictures prepared", ("route", "prepared_as"))
+IMAGES_PER_REQUEST = HistogramTally(
+    "fashion_images_per_request", "Pictures in one request", ("route",), buckets=_COUNTS
 )
-PREDICTIONS = Counter("fashion_predictions", "Pictures classified, by predicted label", ["model", "label"])
-PROBABILITY = Histogram("fashion_prediction_probability", "Of the predicted label", buckets=_SHARES)
-NOVELTY = Histogram("fashion_novelty", "How unlike the training data", buckets=_SHARES)
-OUT_OF_DISTRIBUTION = Counter("fashion_out_of_distribution", "Pictures past the novelty threshold")
-RECONSTRUCTION_ERROR = Histogram(
+PREDICTIONS = CounterTally(
+    "fashion_predictions", "Pictures classified, by predicted label", ("model", "label")
+)
+PROBABILITY = HistogramTally("fashion_prediction_probability", "Of the predicted label", buckets=_SHARES)
+NOVELTY = HistogramTally("fashion_novelty", "How unlike the training data", buckets=_SHARES)
+OUT_OF_DISTRIBUTION = CounterTally("fashion_out_of_distribution", "Pictures past the novelty threshold")
+RECONSTRUCTION_ERROR = HistogramTally(
     "fashion_reconstruction_mean_squared_error",
     "Of reconstructed pictures, pixels on [0, 1]",
     buckets=_ERRORS,
 )
-GENERATED = Counter("fashion_generated", "Samples generated, by label", ["label"])
+GENERATED = CounterTally("fashion_generated", "Samples generated, by label", ("label",))
 MODEL_INFO = Gauge(
     "fashion_model_info",
     "1 for every model version that is served",
@@ -67,40 +70,39 @@ _MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 @contextmanager
 def in_progress() -> Iterator[None]:
     """Count a request while it is being answered."""
-    REQUESTS_IN_PROGRESS.inc()
+    REQUESTS_IN_PROGRESS.value += 1
     try:
         yield
     finally:
-        REQUESTS_IN_PROGRESS.dec()
+        REQUESTS_IN_PROGRESS.value -= 1
 
 
 def answered(exchange: Exchange, method: str) -> None:
     """Count a finished request, with the time that it took and where it went."""
     route = exchange.route.path
     now = perf_counter()
-    REQUESTS.labels(route, method if method in _METHODS else "other", str(int(exchange.status))).inc()
-    REQUEST_SECONDS.labels(route).observe(now - exchange.started)
+    REQUESTS.inc(route, method if method in _METHODS else "other", str(int(exchange.status)))
+    REQUEST_SECONDS.observe(now - exchange.started, route)
     if exchange.refusal:
-        REJECTED.labels(exchange.refusal.code).inc()
+        REJECTED.inc(exchange.refusal.code)
     elif exchange.marked:
         exchange.mark("respond", exchange.marked)
     for stage, seconds in exchange.stages.items():
-        STAGE_SECONDS.labels(route, stage).observe(seconds)
+        STAGE_SECONDS.observe(seconds, route, stage)
 
 
 def prepared(exchange: Exchange, pictures: Sequence[Prepared]) -> None:
     """Count the pictures of one request."""
     route = exchange.route.path
-    IMAGES_PER_REQUEST.labels(route).observe(len(pictures))
-    kinds = [picture.kind for picture in pictures]
-    for kind in set(kinds):
-        IMAGES.labels(route, kind).inc(kinds.count(kind))
+    IMAGES_PER_REQUEST.observe(len(pictures), route)
+    for picture in pictures:
+        IMAGES.inc(route, picture.kind)
 
 
 def classified(model: str, predictions: Sequence[Prediction]) -> None:
     """Count what was predicted."""
     for prediction in predictions:
-        PREDICTIONS.labels(model, LABELS[prediction.class_index]).inc()
+        PREDICTIONS.inc(model, LABELS[prediction.class_index])
         PROBABILITY.observe(prediction.probability)
         if prediction.novelty is not None:
             NOVELTY.observe(prediction.novelty)
@@ -116,8 +118,8 @@ def reconstructed(reconstruction: Reconstruction) -> None:
 
 def generated(labels: Sequence[str | None]) -> None:
     """Count generated samples."""
-    for label in set(labels):
-        GENERATED.labels(label or "none").inc(labels.count(label))
+    for label in labels:
+        GENERATED.inc(label or "none")
 
 
 def serving(models: Iterable[tuple[str, str, str, str]]) -> None:
@@ -132,7 +134,8 @@ def serving(models: Iterable[tuple[str, str, str, str]]) -> None:
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format, those of every worker added up."""
+    """All metrics in Prometheus' text format, those of every worker added up as of its last flush."""
+    flush()
     folder = os.environ.get(_MULTIPROCESS_FOLDER)
     if folder is None:
         return generate_latest(_WithoutFormerModels(REGISTRY))

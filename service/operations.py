@@ -1,6 +1,8 @@
 """The routes for operators: what is served, and the metrics. Health and the documents are BentoML's own
 routes."""
 
+import asyncio
+
 import bentoml
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -11,6 +13,7 @@ from starlette.routing import Route
 from service import metrics
 from service.routes import JSON
 from service.schemas import ModelsAnswer, ServedModel
+from service.tally import FLUSH_SECONDS
 
 
 async def list_models(request: Request) -> Response:  # noqa: ARG001
@@ -38,6 +41,8 @@ async def list_models(request: Request) -> Response:  # noqa: ARG001
 
 async def expose_metrics(request: Request) -> Response:  # noqa: ARG001
     """GET /metrics."""
+    # By then every worker has handed over what it counted before this request came.
+    await asyncio.sleep(2 * FLUSH_SECONDS)
     return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 

@@ -34,6 +34,7 @@ from service.schemas import (
 )
 from service.settings import settings
 from service.store import AUTOENCODER, CLASSIFIER, alias_source
+from service.tally import flush_often
 from service.wire import (
     ClassifyInput,
     ClassifyOutput,
@@ -81,18 +82,22 @@ class FashionService:
 
     @bentoml.on_startup
     async def load(self) -> None:
-        """Load the models, and begin to follow the aliases."""
+        """Load the models, and begin to follow the aliases and to hand over what is counted."""
         self.catalogue.load()
-        self._watch = asyncio.create_task(self.catalogue.watch(self._settings.alias_poll_seconds))
+        self._tasks = [
+            asyncio.create_task(self.catalogue.watch(self._settings.alias_poll_seconds)),
+            asyncio.create_task(flush_often()),
+        ]
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collecting it again and again stalls requests
 
     @bentoml.on_shutdown
     async def close(self) -> None:
-        """Stop following the aliases, and let the threads end."""
-        self._watch.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._watch
+        """Stop what runs beside the requests, and let the threads end."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         self._work.close()
 
     async def __is_ready__(self) -> bool:

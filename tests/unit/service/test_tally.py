@@ -1,0 +1,70 @@
+"""What is added up in the process says the same as prometheus_client counting by itself."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from prometheus_client import REGISTRY, Histogram
+
+from service.tally import CounterTally, GaugeTally, HistogramTally, flush
+
+BOUNDS = (1.0, 2.5, 5.0)
+AMOUNTS = (0.0, 0.5, 1.0, 1.0001, 2.5, 4.0, 5.0, 5.1, 1e9)
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def test_a_histogram_has_the_buckets_of_prometheus_clients_own() -> None:
+    ours = HistogramTally("tally_ours", "Ours", ("route",), buckets=BOUNDS)
+    theirs = Histogram("tally_theirs", "Theirs", ["route"], buckets=BOUNDS)
+    for amount in AMOUNTS:
+        ours.observe(amount, "/a")
+        theirs.labels("/a").observe(amount)
+    flush()
+    for bound in (*map(str, BOUNDS), "+Inf"):
+        assert value("tally_ours_bucket", route="/a", le=bound) == value(
+            "tally_theirs_bucket", route="/a", le=bound
+        )
+    assert value("tally_ours_sum", route="/a") == pytest.approx(sum(AMOUNTS))
+    assert value("tally_ours_count", route="/a") == len(AMOUNTS)
+
+
+def test_nothing_is_counted_twice_by_a_second_flush() -> None:
+    counter = CounterTally("tally_twice", "Twice", ("code",))
+    counter.inc("a")
+    counter.inc("a", amount=2)
+    counter.inc("b")
+    flush()
+    flush()
+    assert value("tally_twice_total", code="a") == 3
+    assert value("tally_twice_total", code="b") == 1
+
+
+def test_a_gauge_tells_its_latest_value() -> None:
+    gauge = GaugeTally("tally_gauge", "Gauge", "livesum")
+    gauge.value += 3
+    flush()
+    gauge.value -= 1
+    flush()
+    assert value("tally_gauge") == 2
+
+
+def test_threads_lose_no_count() -> None:
+    counter = CounterTally("tally_threads", "Threads")
+    histogram = HistogramTally("tally_thread_seconds", "Threads", buckets=BOUNDS)
+
+    def count(_: int) -> None:
+        for _ in range(2_000):
+            counter.inc()
+            histogram.observe(1.5)
+
+    with ThreadPoolExecutor(4) as pool:
+        counted = pool.map(count, range(4))
+        for _ in range(50):
+            flush()
+        list(counted)
+    flush()
+    assert value("tally_threads_total") == 8_000
+    assert value("tally_thread_seconds_count") == 8_000
+    assert value("tally_thread_seconds_bucket", le="2.5") == 8_000
