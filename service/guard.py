@@ -13,6 +13,7 @@ from typing import Any
 from service import metrics
 from service.accept import wants_png
 from service.admission import Admission, Held
+from service.draining import Draining
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
 from service.receiving import ClientGone, body_too_large
 from service.refusals import Refusal, internal, invalid_request, not_ready, refusal_of
@@ -32,14 +33,18 @@ class Guard:
         self._endpoints = endpoints
         self._settings = settings
         self._admission = Admission(settings.max_requests_held, settings.max_bytes_held)
+        self._draining = Draining(settings.drain_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever else a server announces (its lifespan) goes through."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         exchange = Exchange.of(scope, Held(self._admission))
-        outlet = _Outlet(exchange, send)
+        outlet = _Outlet(exchange, send, self._draining)
         with metrics.in_progress():
             try:
                 await self._answer(exchange, scope, receive, outlet)
@@ -53,6 +58,13 @@ class Guard:
             finally:
                 metrics.answered(exchange, scope["method"])
 
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._draining.watch()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._draining.close()
+
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "_Outlet") -> None:
         route = exchange.route = find_route(scope["path"])
         route.check_method(scope["method"])
@@ -61,6 +73,8 @@ class Guard:
             scope[SCOPE_KEY] = exchange
             with exchange.held:
                 await self._endpoints[route.path](scope, receive, outlet)
+        elif route.path == "/readyz" and self._draining.begun:
+            raise self._draining.refusal()
         else:
             await self._app(scope, receive, outlet)
             if outlet.foreign_error:
@@ -82,9 +96,10 @@ class Guard:
 class _Outlet:
     """The way out: adds the request id, and holds back errors that are not of our own form."""
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Exchange, send: Send, draining: Draining) -> None:
         self._exchange = exchange
         self._send = send
+        self._draining = draining
         self._started = False
         self.foreign_error: int | None = None
 
@@ -97,6 +112,7 @@ class _Outlet:
             self._exchange.status = message["status"]
             self._started = True
             message["headers"].append((b"x-request-id", self._exchange.request_id))
+            message["headers"] += self._draining.headers
         if not self.foreign_error:
             await self._send(message)
 
@@ -111,6 +127,7 @@ class _Outlet:
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             (b"x-request-id", self._exchange.request_id),
+            *self._draining.headers,
             *((name.lower().encode(), value.encode()) for name, value in refusal.headers.items()),
         ]
         await self._send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})

@@ -80,6 +80,14 @@ class FashionService:
         )
         self.catalogue = Catalogue(alias_source(), max_versions_loaded=self._settings.max_versions_loaded)
 
+    @bentoml.on_deployment
+    @staticmethod
+    def supervise() -> None:
+        """In the process that starts the workers, before it does: let it replace one that dies at once."""
+        from service.supervision import replace_dead_workers_at_once
+
+        replace_dead_workers_at_once()
+
     @bentoml.on_startup
     async def load(self) -> None:
         """Load the models, and begin to follow the aliases and to hand over what is counted."""

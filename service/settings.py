@@ -4,7 +4,7 @@ place."""
 from functools import cache
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB: Final = 1024 * 1024
@@ -24,6 +24,9 @@ class Settings(BaseSettings):
 
     receive_timeout_seconds: PositiveFloat = 30.0
     answer_timeout_seconds: PositiveFloat = 10.0
+    # From SIGTERM until a worker stops listening: /readyz says 503 at once, and what comes meanwhile is
+    # answered. Set it to the time that your load balancer takes to notice.
+    drain_seconds: NonNegativeFloat = 2.0
 
     # Of one worker: requests it holds at once, the bytes of their bodies, and the large ones among them.
     max_requests_held: PositiveInt = 128
