@@ -3,14 +3,14 @@ common."""
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
 from service.admission import Held
 from service.refusals import Refusal, answer_timeout, invalid_request
-from service.routes import OTHER, Route
+from service.routes import OTHER, Route, in_protocol
 
 SCOPE_KEY: Final = "fashion.exchange"
 CLIENT_CLOSED_REQUEST: Final = 499  # the status, in the metrics, of a client that left early (nginx's number)
@@ -22,6 +22,11 @@ Receive = Any
 Send = Any
 
 
+def new_request_id() -> bytes:
+    """An id for a request that brought none."""
+    return secrets.token_hex(16).encode()
+
+
 @dataclass(slots=True)
 class Exchange:
     """The state of one request; `stages` holds the seconds that each stage of it took."""
@@ -29,24 +34,28 @@ class Exchange:
     request_id: bytes
     headers: Mapping[bytes, bytes]
     held: Held
+    receive: Receive
     route: Route = OTHER
+    in_protocol: bool = False
     wants_png: bool = False
     refusal: Refusal | None = None
+    model: str = ""
     status: int = CLIENT_CLOSED_REQUEST
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
     marked: float = 0.0
     answer_by: float = float("inf")
     answer_timeout_seconds: float = float("inf")
+    let_others_through: Callable[[], None] | None = None
 
     @classmethod
-    def of(cls, scope: Scope, held: Held) -> "Exchange":
+    def of(cls, scope: Scope, receive: Receive, held: Held) -> "Exchange":
         """Begin with what the request's headers tell."""
         headers = dict(scope["headers"])
         request_id = headers.get(b"x-request-id", b"")
         if not _REQUEST_ID.fullmatch(request_id):
-            request_id = secrets.token_hex(16).encode()
-        return cls(request_id, headers, held)
+            request_id = new_request_id()
+        return cls(request_id, headers, held, receive, in_protocol=in_protocol(scope["path"]))
 
     @property
     def content_length(self) -> int | None:
@@ -82,7 +91,10 @@ class Exchange:
         return max(self.answer_by - perf_counter(), 0.0)
 
     def check_time(self) -> None:
-        """Raise the refusal of an answer that is too late. Long work calls it between its steps."""
+        """Raise the refusal of an answer that is too late; long work calls it between its steps, and lets
+        shorter work through there."""
+        if self.let_others_through:
+            self.let_others_through()
         if perf_counter() > self.answer_by:
             raise answer_timeout(self.answer_timeout_seconds)
 

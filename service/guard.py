@@ -1,7 +1,7 @@
 """The outermost layer: every request passes here first and every answer last, BentoML's own included.
 
-It settles what can be settled without the body (route, method, size, media type, what the client accepts,
-room in the queue), turns whatever goes wrong further in into the one error body, gives every answer its
+It settles what can be settled without the body (route, method, API key, size, media type, what the client
+accepts, room in the queue), turns whatever goes wrong further in into the one error body, gives every answer its
 X-Request-ID, and tells the metrics about it.
 """
 
@@ -13,11 +13,14 @@ from typing import Any
 from service import metrics
 from service.accept import wants_png
 from service.admission import Admission, Held
+from service.cors import CrossOrigin, Headers
 from service.draining import Draining
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
+from service.gate import Gate
 from service.receiving import ClientGone, body_too_large
 from service.refusals import Refusal, internal, invalid_request, not_ready, refusal_of
 from service.routes import Route, find_route
+from service.security_headers import security_headers
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,8 @@ class Guard:
         self._settings = settings
         self._admission = Admission(settings.max_requests_held, settings.max_bytes_held)
         self._draining = Draining(settings.drain_seconds)
+        self._gate = Gate(settings)
+        self._cross_origin = CrossOrigin(settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever else a server announces (its lifespan) goes through."""
@@ -43,8 +48,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange.of(scope, Held(self._admission))
-        outlet = _Outlet(exchange, send, self._draining)
+        exchange = Exchange.of(scope, receive, Held(self._admission))
+        outlet = _Outlet(exchange, send, self._draining, self._cross_origin.headers(exchange.headers))
         with metrics.in_progress():
             try:
                 await self._answer(exchange, scope, receive, outlet)
@@ -64,17 +69,26 @@ class Guard:
             await self._app(scope, receive, send)
         finally:
             self._draining.close()
+            self._gate.close()
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "_Outlet") -> None:
         route = exchange.route = find_route(scope["path"])
+        preflight = self._cross_origin.preflight(scope["method"], exchange.headers, route)
+        if preflight is not None:
+            await outlet.send_empty(preflight)
+            return
         route.check_method(scope["method"])
+        self._gate.check(route, scope, exchange.headers)
         if route.computes:
             self._check_headers(exchange, route)
             scope[SCOPE_KEY] = exchange
             with exchange.held:
                 await self._endpoints[route.path](scope, receive, outlet)
-        elif route.path == "/readyz" and self._draining.begun:
+        elif route.tells_readiness and self._draining.begun:
             raise self._draining.refusal()
+        elif endpoint := self._endpoints.get(route.path):
+            scope[SCOPE_KEY] = exchange
+            await endpoint(scope, receive, outlet)
         else:
             await self._app(scope, receive, outlet)
             if outlet.foreign_error:
@@ -94,12 +108,13 @@ class Guard:
 
 
 class _Outlet:
-    """The way out: adds the request id, and holds back errors that are not of our own form."""
+    """The way out: adds what every answer carries, and holds back errors that are not of our own form."""
 
-    def __init__(self, exchange: Exchange, send: Send, draining: Draining) -> None:
+    def __init__(self, exchange: Exchange, send: Send, draining: Draining, cross_origin: Headers) -> None:
         self._exchange = exchange
         self._send = send
         self._draining = draining
+        self._cross_origin = cross_origin
         self._started = False
         self.foreign_error: int | None = None
 
@@ -111,10 +126,27 @@ class _Outlet:
                 return
             self._exchange.status = message["status"]
             self._started = True
-            message["headers"].append((b"x-request-id", self._exchange.request_id))
-            message["headers"] += self._draining.headers
+            message["headers"] += self._common_headers()
         if not self.foreign_error:
             await self._send(message)
+
+    async def send_empty(self, headers: Headers) -> None:
+        """Answer 204 with `headers` alone."""
+        start = {
+            "type": "http.response.start",
+            "status": HTTPStatus.NO_CONTENT.value,
+            "headers": list(headers),
+        }
+        await self(start)
+        await self({"type": "http.response.body", "body": b""})
+
+    def _common_headers(self) -> Headers:
+        return (
+            (b"x-request-id", self._exchange.request_id),
+            *security_headers(self._exchange.route),
+            *self._cross_origin,
+            *self._draining.headers,
+        )
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send the error body; where an answer has begun already, all that is left is to break it off."""
@@ -122,12 +154,11 @@ class _Outlet:
             raise refusal
         self._exchange.status = refusal.status
         self._exchange.refusal = refusal
-        body = refusal.body()
+        body = refusal.protocol_body() if self._exchange.in_protocol else refusal.body()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", self._exchange.request_id),
-            *self._draining.headers,
+            *self._common_headers(),
             *((name.lower().encode(), value.encode()) for name, value in refusal.headers.items()),
         ]
         await self._send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})

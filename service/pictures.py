@@ -40,12 +40,12 @@ def prepare_pictures(
     count = len(pictures)
     decode_one = partial(_decode, max_pixels=settings.max_picture_pixels, side=view_side)
     prepare_one = partial(prepare, mode=mode, view_side=view_side)
-    now = perf_counter()
     opened = [_blaming(index, count, _open, data) for index, data in enumerate(pictures)]
     _check_pixels(opened, settings, inline=inline)
     prepared = []
     for index, picture in enumerate(opened):
         exchange.check_time()
+        now = perf_counter()
         decoded = _blaming(index, count, decode_one, picture)
         now = exchange.mark("decode", now)
         prepared.append(_blaming(index, count, prepare_one, decoded))

@@ -39,6 +39,12 @@ async def _receive_part(receive: Receive, held: Held, max_bytes: int) -> tuple[b
     return part, message.get("more_body", False)
 
 
+async def wait_until_gone(receive: Receive) -> None:
+    """Return when the client of a request whose body is here has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def body_too_large(max_bytes: int) -> Exception:
     """The refusal of a body beyond `max_bytes`."""
     return too_large(f"The body must be at most {max_bytes / 1024**2:g} MiB: send fewer or smaller pictures")

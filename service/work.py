@@ -8,10 +8,12 @@ so the loop goes on.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from service.exchange import Exchange
+from service.large_jobs import LargeJobs
+from service.receiving import ClientGone, wait_until_gone
 from service.refusals import answer_timeout, overloaded
 
 T = TypeVar("T")
@@ -25,7 +27,7 @@ class Work:
     """Runs jobs; holds the threads."""
 
     def __init__(self, *, threads: int, max_jobs_held: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="large-job")
+        self._large = LargeJobs(threads)
         self._max_jobs_held = max_jobs_held
         self._jobs = 0
 
@@ -33,7 +35,8 @@ class Work:
         """Run `job(inline)`; inline it may raise TooLargeForTheLoop, and then runs again in a thread.
 
         Gives way once before, so that all requests that have arrived are counted, and some refused, before
-        the loop is busy again. Raises the refusal of an answer that comes too late, and of a job too many.
+        the loop is busy again. Raises the refusal of an answer that comes too late, and of a job too many;
+        ClientGone where nobody waits for the answer any more.
         """
         await asyncio.sleep(0)
         exchange.check_time()
@@ -48,18 +51,23 @@ class Work:
         if self._jobs >= self._max_jobs_held:
             raise overloaded(f"{self._jobs} large requests are waiting already: try again in a second")
         self._jobs += 1
+        answer = asyncio.wrap_future(self._large.submit(exchange, partial(job, False)))
+        gone = asyncio.ensure_future(wait_until_gone(exchange.receive))
         try:
-            loop = asyncio.get_running_loop()
-            async with asyncio.timeout(exchange.seconds_left):
-                return await loop.run_in_executor(self._threads, job, False)
-        except TimeoutError:
-            raise answer_timeout(exchange.answer_timeout_seconds) from None
-        except asyncio.CancelledError:
-            exchange.give_up()
-            raise
+            await asyncio.wait(
+                (answer, gone), timeout=exchange.seconds_left, return_when=asyncio.FIRST_COMPLETED
+            )
+            if answer.done():
+                return answer.result()
+            raise ClientGone if gone.done() else answer_timeout(exchange.answer_timeout_seconds)
         finally:
             self._jobs -= 1
+            gone.cancel()
+            if not answer.done():
+                exchange.give_up()
+                answer.cancel()
+            del answer  # which the error that it may hold would keep, and with it the request
 
     def close(self) -> None:
         """Let the threads end; queued jobs are dropped."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._large.close()
