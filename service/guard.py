@@ -1,8 +1,8 @@
 """The outermost layer: every request passes here first and every answer last, BentoML's own included.
 
 It settles what can be settled without the body (route, method, API key, size, media type, what the client
-accepts, room in the queue), turns whatever goes wrong further in into the one error body, gives every answer its
-X-Request-ID, and tells the metrics about it.
+accepts, room in the queue), turns whatever goes wrong further in into the one error body, gives every answer
+its X-Request-ID, and tells the metrics about it.
 """
 
 import logging

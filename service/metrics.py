@@ -39,6 +39,7 @@ STAGE_SECONDS = HistogramTally(
     "fashion_stage_seconds", "Time that a request spent in one stage", ("route", "stage"), buckets=_SECONDS
 )
 REJECTED = CounterTally("fashion_rejected", "Requests refused, by the error's code", ("code",))
+KEY_USES = CounterTally("fashion_api_key_uses", "Requests by the name of their API key", ("key",))
 IMAGES = CounterTally("fashion_images", "Pictures prepared", ("route", "prepared_as"))
 IMAGES_PER_REQUEST = HistogramTally(
     "fashion_images_per_request", "Pictures in one request", ("route",), buckets=_COUNTS
@@ -64,7 +65,8 @@ MODEL_INFO = Gauge(
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _serving: Final[set[tuple[str, str, str, str]]] = set()
-_MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+# Made for the workers of one server, and emptied at its start (BentoML).
+MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @contextmanager
@@ -133,15 +135,21 @@ def serving(models: Iterable[tuple[str, str, str, str]]) -> None:
     _serving.update(now)
 
 
+def multiprocess_folder() -> Path | None:
+    """What the workers of one server have in common on disk; None where there is one process alone."""
+    folder = os.environ.get(MULTIPROCESS_FOLDER)
+    return Path(folder) if folder else None
+
+
 def exposition() -> bytes:
     """All metrics in Prometheus' text format, those of every worker added up as of its last flush."""
     flush()
-    folder = os.environ.get(_MULTIPROCESS_FOLDER)
+    folder = multiprocess_folder()
     if folder is None:
         return generate_latest(_WithoutFormerModels(REGISTRY))
-    _forget_dead_workers(Path(folder))
+    _forget_dead_workers(folder)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
     return generate_latest(_WithoutFormerModels(registry))
 
 

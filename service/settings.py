@@ -2,9 +2,10 @@
 place."""
 
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB: Final = 1024 * 1024
@@ -22,11 +23,20 @@ class Settings(BaseSettings):
     max_picture_pixels: PositiveInt = 50_000_000
     max_request_pixels: PositiveInt = 200_000_000
 
+    # Of a request under /v2: numbers as text take far more time and memory than their bytes would.
+    max_tensor_json_bytes: PositiveInt = 4 * _MIB
+
     receive_timeout_seconds: PositiveFloat = 30.0
     answer_timeout_seconds: PositiveFloat = 10.0
     # From SIGTERM until a worker stops listening: /readyz says 503 at once, and what comes meanwhile is
     # answered. Set it to the time that your load balancer takes to notice.
     drain_seconds: NonNegativeFloat = 2.0
+
+    # Below HTTP (service/connections.py): what a client may keep a worker waiting for, and how many may.
+    head_timeout_seconds: PositiveFloat = 10.0
+    send_timeout_seconds: PositiveFloat = 30.0
+    max_head_bytes: PositiveInt = 64 * 1024
+    max_connections: PositiveInt = 900
 
     # Of one worker: requests it holds at once, the bytes of their bodies, and the large ones among them.
     max_requests_held: PositiveInt = 128
@@ -39,6 +49,14 @@ class Settings(BaseSettings):
     small_request_pictures: PositiveInt = 8
     small_picture_pixels: PositiveInt = 256 * 256
     small_generate_count: PositiveInt = 16
+
+    # Who may ask: everybody, unless there are keys (name:key, between commas; in the file, one a line).
+    api_keys: SecretStr | None = None
+    api_keys_file: Path | None = None
+    # How often, each key or, where there are none, each address: 100/second, 5000/hour; unset for no limit.
+    rate_limit: str | None = None
+    # Origins whose pages may ask from a browser, between commas: https://shop.example; or * for all.
+    cors_origins: str = ""
 
     alias_poll_seconds: PositiveFloat = 1.0
     max_versions_loaded: Annotated[int, Field(ge=1)] = 4
