@@ -23,6 +23,7 @@ _LONGEST_ECHO: Final = 80
 
 Code = Literal[
     "invalid_request",
+    "unauthorized",
     "not_found",
     "unknown_model",
     "method_not_allowed",
@@ -32,6 +33,7 @@ Code = Literal[
     "unsupported_media_type",
     "invalid_image",
     "overloaded",
+    "rate_limited",
     "internal",
     "not_ready",
     "timeout",
@@ -39,6 +41,7 @@ Code = Literal[
 
 STATUS: Final[Mapping[Code, HTTPStatus]] = {
     "invalid_request": HTTPStatus.BAD_REQUEST,
+    "unauthorized": HTTPStatus.UNAUTHORIZED,
     "not_found": HTTPStatus.NOT_FOUND,
     "unknown_model": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
@@ -48,6 +51,7 @@ STATUS: Final[Mapping[Code, HTTPStatus]] = {
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "invalid_image": HTTPStatus.UNPROCESSABLE_ENTITY,
     "overloaded": HTTPStatus.TOO_MANY_REQUESTS,
+    "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "not_ready": HTTPStatus.SERVICE_UNAVAILABLE,
     "timeout": HTTPStatus.GATEWAY_TIMEOUT,
@@ -80,6 +84,10 @@ class Refusal(Exception):
         """The error body, ASCII JSON: whatever a client sent can be told back in it."""
         error = {"code": self.code, "message": self.message, "field": self.field}
         return json.dumps({"error": error}).encode()
+
+    def protocol_body(self) -> bytes:
+        """The error body under /v2, as the Open Inference Protocol has it: one sentence."""
+        return json.dumps({"error": self.message}).encode()
 
 
 def invalid_request(message: str, *, field: str | None = None) -> Refusal:
