@@ -21,6 +21,7 @@ from service.bento import GuardedService, pinned_model
 from service.catalogue import Catalogue
 from service.exchange import Exchange
 from service.incoming import Asked
+from service.inference_protocol.endpoints import InferenceProtocol
 from service.operations import operations
 from service.pictures import prepare_pictures
 from service.schemas import (
@@ -33,6 +34,7 @@ from service.schemas import (
     ReconstructAnswer,
 )
 from service.settings import settings
+from service.sharing import share_connections
 from service.store import AUTOENCODER, CLASSIFIER, alias_source
 from service.tally import flush_often
 from service.wire import (
@@ -79,6 +81,7 @@ class FashionService:
             threads=self._settings.large_job_threads, max_jobs_held=self._settings.max_large_jobs_held
         )
         self.catalogue = Catalogue(alias_source(), max_versions_loaded=self._settings.max_versions_loaded)
+        self.protocol = InferenceProtocol(self.catalogue, self._work, self._settings)
 
     @bentoml.on_deployment
     @staticmethod
@@ -96,6 +99,8 @@ class FashionService:
             asyncio.create_task(self.catalogue.watch(self._settings.alias_poll_seconds)),
             asyncio.create_task(flush_often()),
         ]
+        if folder := metrics.multiprocess_folder():
+            share_connections(folder)
         gc.collect()
         gc.freeze()  # what is loaded by now stays: collecting it again and again stalls requests
 
