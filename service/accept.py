@@ -9,7 +9,7 @@ def wants_png(accept: str, route: Route) -> bool:
 
     Raises the refusal of a client that accepts nothing the route gives.
     """
-    if accept in ("", "*/*", JSON):
+    if accept in ("", "*/*", JSON) or route.takes_tensors:  # whose own messages say how to answer
         return False
     ranges = [_media_range(part) for part in accept.split(",") if part.strip()]
     json = _quality(ranges, JSON)

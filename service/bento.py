@@ -12,9 +12,12 @@ import yaml
 from bentoml.models import BentoModel
 from starlette.requests import Request
 
+from service.connections import guard_connections
 from service.exchange import Receive, Scope, Send
 from service.guard import ASGIApp, Guard
+from service.inference_protocol.endpoints import protocol_endpoint
 from service.openapi import openapi_document
+from service.routes import PROTOCOL_ROUTES
 from service.settings import settings
 from service.store import stable_tag
 
@@ -29,8 +32,10 @@ class GuardedService(bentoml.Service[Any]):
     def to_asgi(self, is_main: bool = True) -> Any:
         """The application that a worker serves."""
         app = super().to_asgi(is_main)
+        guard_connections()
         app.user_middleware = [layer for layer in app.user_middleware if layer.cls.__name__ not in _LEFT_OUT]
         endpoints = {api.route: short_way(api) for api in self.apis.values()}
+        endpoints |= dict.fromkeys(PROTOCOL_ROUTES, protocol_endpoint)
         return Guard(app, endpoints, settings())
 
     @property

@@ -46,6 +46,7 @@ class Exchange:
     marked: float = 0.0
     answer_by: float = float("inf")
     answer_timeout_seconds: float = float("inf")
+    expected_seconds: float = 0.0  # of computing, roughly, as far as it can be told so far
     let_others_through: Callable[[], None] | None = None
 
     @classmethod

@@ -41,13 +41,7 @@ async def read_request(
     exchange: Exchange, query: bytes, receive: Receive, options: type[AnyOptions], settings: Settings
 ) -> Asked[AnyOptions]:
     """Receive the body, take it apart and validate it; refused at the first thing that is wrong."""
-    body = await receive_body(
-        receive,
-        exchange.held,
-        max_bytes=settings.max_body_bytes,
-        timeout_seconds=settings.receive_timeout_seconds,
-    )
-    exchange.received(settings.answer_timeout_seconds)
+    body = await receive_whole(exchange, receive, settings)
     takes_pictures = exchange.route.takes_pictures
     contents = take_apart(body, exchange.content_type, takes_pictures, settings.max_pictures)
     texts = merge(query_options(query).items(), contents.texts)
@@ -55,6 +49,18 @@ async def read_request(
     if takes_pictures and not contents.pictures:
         raise invalid_request("No picture was sent: images must hold at least one", field="images")
     return Asked(contents.pictures, validated)
+
+
+async def receive_whole(exchange: Exchange, receive: Receive, settings: Settings) -> bytes:
+    """Receive the body, within the limits; from now on the time to answer runs."""
+    body = await receive_body(
+        receive,
+        exchange.held,
+        max_bytes=settings.max_body_bytes,
+        timeout_seconds=settings.receive_timeout_seconds,
+    )
+    exchange.received(settings.answer_timeout_seconds)
+    return body
 
 
 def take_apart(body: bytes, content_type: str, takes_pictures: bool, max_pictures: int) -> Contents:
@@ -96,7 +102,7 @@ def _from_json(images: Any, max_pictures: int) -> list[bytes]:
     if not isinstance(images, list):
         raise invalid_request(f"images must be a list of base64 strings; got {echo(images)}", field="images")
     _check_count(images, max_pictures)
-    return [_from_base64(image, index) for index, image in enumerate(images)]
+    return [from_base64(image, index) for index, image in enumerate(images)]
 
 
 def _check_count(pictures: list[Any], max_pictures: int) -> None:
@@ -107,7 +113,7 @@ def _check_count(pictures: list[Any], max_pictures: int) -> None:
         )
 
 
-def _from_base64(image: Any, index: int) -> bytes:
+def from_base64(image: Any, index: int) -> bytes:
     """The bytes behind base64, with or without line breaks and a data:image/…;base64, before it."""
     where = f"images[{index}]"
     if not isinstance(image, str):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.inference_protocol.document import PROTOCOL_MESSAGES, protocol_paths
 from service.refusals import STATUS, Code
 from service.routes import ANY_BYTES, JSON, MULTIPART, PNG, ROUTES, Route
 from service.schemas import (
@@ -30,7 +31,7 @@ from service.settings import settings
 
 Node = dict[str, Any]
 
-_VERSION: Final = "1.0.0"  # of the interface, not of the models behind it
+VERSION: Final = "1.0.0"  # of the interface, not of the models behind it
 _REFERENCE: Final = "#/components/schemas/{model}"
 
 # Each route that computes: its options, its answer, and what it does.
@@ -80,6 +81,7 @@ def openapi_document() -> Node:
     models: list[type[BaseModel]] = [
         ErrorAnswer,
         ModelsAnswer,
+        *PROTOCOL_MESSAGES,
         *(part for row in _COMPUTING.values() for part in row[:2]),
     ]
     _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REFERENCE)
@@ -88,11 +90,12 @@ def openapi_document() -> Node:
         "openapi": "3.1.0",
         "info": {
             "title": "Fashion service",
-            "version": _VERSION,
+            "version": VERSION,
             "description": "Classify, encode, reconstruct and generate fashion pictures.",
         },
         "servers": [{"url": "."}],
-        "paths": {path: _path(ROUTES[path], definitions) for path in ROUTES},
+        "paths": {path: _path(ROUTES[path], definitions) for path in ROUTES}
+        | protocol_paths(_REFERENCE, _REQUEST_ID, _RETRY_AFTER),
         "components": {"schemas": definitions},
     }
 
