@@ -22,8 +22,10 @@ from service.exchange import Exchange
 
 T = TypeVar("T")
 
-# What one thread decodes and infers, roughly: it decides about turns, and about nothing else.
+# What one thread decodes and infers, roughly: it decides about turns, and about nothing else. Pixels tell it
+# better than bytes, and are known once the pictures are open.
 BYTES_A_SECOND: Final = 20 * 1024 * 1024
+PIXELS_A_SECOND: Final = 100_000_000
 _NICENESS: Final = 5
 
 
@@ -31,7 +33,7 @@ class LargeJobs:
     """Runs jobs in `num_threads` threads of lower priority, in the order of their turns."""
 
     def __init__(self, num_threads: int) -> None:
-        self._waiting: list[_Job] = []  # a heap
+        self._waiting: list[_Job[Any]] = []  # a heap
         self._numbers = count()
         self._changed = threading.Condition()
         self._closed = False
@@ -41,15 +43,14 @@ class LargeJobs:
     def submit(self, exchange: Exchange, run: Callable[[], T]) -> "Future[T]":
         """Queue `run` for its turn. A future that is cancelled before leaves the queue, and all that it holds
         is let go."""
-        turn = perf_counter() + exchange.held.bytes / BYTES_A_SECOND
-        job = _Job(turn, next(self._numbers), run)
-        future: Future[T] = job.future
-        exchange.let_others_through = partial(self._let_through, turn)
+        arrived = perf_counter()
+        exchange.expected_seconds = max(exchange.expected_seconds, exchange.held.bytes / BYTES_A_SECOND)
+        exchange.let_others_through = partial(self._let_through, exchange, arrived)
+        job = _Job(self._forget, arrived + exchange.expected_seconds, next(self._numbers), run)
         with self._changed:
             heapq.heappush(self._waiting, job)
             self._changed.notify()
-        future.add_done_callback(lambda ended: self._forget(job) if ended.cancelled() else None)
-        return future
+        return job
 
     def close(self) -> None:
         """Let the threads end; what is queued is dropped."""
@@ -64,58 +65,62 @@ class LargeJobs:
             job.run()
             del job  # or its answer would stay until the next comes
 
-    def _next(self) -> "_Job | None":
+    def _next(self) -> "_Job[Any] | None":
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return None if self._closed else heapq.heappop(self._waiting)
 
-    def _let_through(self, turn: float) -> None:
-        """Run, in the calling thread, every waiting job whose turn comes before `turn`."""
+    def _let_through(self, exchange: Exchange, arrived: float) -> None:
+        """Run, in the calling thread, every waiting job whose turn comes before that of the calling one."""
         while self._waiting:
+            turn = arrived + exchange.expected_seconds  # which may be known better by now
             with self._changed:
                 if not self._waiting or self._waiting[0].turn >= turn:
                     return
                 job = heapq.heappop(self._waiting)
             job.run()
 
-    def _forget(self, job: "_Job") -> None:
-        job.let_go()
+    def _forget(self, job: "_Job[Any]") -> None:
         with self._changed, contextlib.suppress(ValueError):  # a thread may have taken it just now
             self._waiting.remove(job)
             heapq.heapify(self._waiting)
 
 
-class _Job:
-    """A job and the future of its answer. Once it has run it refers to nothing of the request any more."""
+class _Job(Future[T]):
+    """A job, which is the future of its own answer. Once it has run it holds nothing of the request."""
 
-    __slots__ = ("_run", "future", "number", "turn")
-
-    def __init__(self, turn: float, number: int, run: Callable[[], Any]) -> None:
+    def __init__(
+        self, forget: Callable[["_Job[T]"], None], turn: float, number: int, run: Callable[[], T]
+    ) -> None:
+        super().__init__()
+        self._forget = forget
+        self._run: Callable[[], T] | None = run
         self.turn = turn  # when its turn comes, by perf_counter
         self.number = number  # decides between equals: first come, first served
-        self.future: Future[Any] = Future()
-        self._run: Callable[[], Any] | None = run
 
-    def __lt__(self, other: "_Job") -> bool:
+    def __lt__(self, other: "_Job[Any]") -> bool:
         return (self.turn, self.number) < (other.turn, other.number)
+
+    def cancel(self) -> bool:
+        """Leave the queue, unless it runs already."""
+        if not super().cancel():
+            return False
+        self._run = None
+        self._forget(self)
+        return True
 
     def run(self) -> None:
         """Run it, unless it was cancelled."""
-        run = self._run
-        if not self.future.set_running_or_notify_cancel() or run is None:
+        run, self._run = self._run, None
+        if not self.set_running_or_notify_cancel() or run is None:
             return
-        self.let_go()
         try:
             answer = run()
         except BaseException as error:  # noqa: BLE001 - whoever waits for the answer gets it
-            self.future.set_exception(error)
+            self.set_exception(error)
             del self  # which the error's traceback would hold, and so itself
         else:
-            self.future.set_result(answer)
-
-    def let_go(self) -> None:
-        """Forget what was to be run, and the pictures that it holds."""
-        self._run = None
+            self.set_result(answer)
 
 
 def _yield_the_processor() -> None:

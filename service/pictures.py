@@ -11,6 +11,7 @@ from fashion.errors import NotANetworkInput, PictureError, UnreadablePicture
 from fashion.plain_png import read_plain_png
 from fashion.preparation import WORKING_SIDE, Prepared, PrepareMode, prepare
 from service.exchange import Exchange
+from service.large_jobs import PIXELS_A_SECOND
 from service.refusals import Refusal, refusal_of, too_large
 from service.settings import Settings
 from service.work import TooLargeForTheLoop
@@ -41,7 +42,8 @@ def prepare_pictures(
     decode_one = partial(_decode, max_pixels=settings.max_picture_pixels, side=view_side)
     prepare_one = partial(prepare, mode=mode, view_side=view_side)
     opened = [_blaming(index, count, _open, data) for index, data in enumerate(pictures)]
-    _check_pixels(opened, settings, inline=inline)
+    num_pixels = _check_pixels(opened, settings, inline=inline)
+    exchange.expected_seconds = max(exchange.expected_seconds, num_pixels / PIXELS_A_SECOND)
     prepared = []
     for index, picture in enumerate(opened):
         exchange.check_time()
@@ -66,8 +68,8 @@ def _decode(picture: Picture | OpenedPicture, *, max_pixels: int, side: int | No
     return picture.decode(max_pixels=max_pixels, target_side=max(WORKING_SIDE, side or 0))
 
 
-def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> None:
-    """Refuse too many pixels, in one picture or together, before any is decoded."""
+def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> int:
+    """The number of pixels to decode; refused before, where one picture or all together have too many."""
     together = 0
     for index, picture in enumerate(pictures):
         if isinstance(picture, Picture):
@@ -87,6 +89,7 @@ def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Setting
         )
     if inline and together > settings.small_picture_pixels:
         raise TooLargeForTheLoop
+    return together
 
 
 def _blaming(index: int, count: int, step: Callable[..., T], *arguments: object) -> T:

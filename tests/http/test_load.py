@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.http.conftest import Serve
 from tests.http.in_process import Loop, Transport
@@ -14,12 +15,15 @@ from tests.http.pictures import assert_refused, flat_picture, parts, picture
 
 PNG = {"Content-Type": "image/png"}
 LARGE = parts(*[flat_picture(2000)] * 45)  # about two seconds of decoding
+LARGE_FORM = httpx.Request("POST", "http://x", files=LARGE)
 
 
 class Exchange:
     """One ASGI exchange by hand: the body is sent when the test says so."""
 
-    def __init__(self, client: httpx.Client, path: str = "/classify") -> None:
+    def __init__(
+        self, client: httpx.Client, path: str = "/classify", content_type: str = "image/png"
+    ) -> None:
         transport = client._transport
         assert isinstance(transport, Transport)
         self._loop: Loop = transport.loop
@@ -30,7 +34,7 @@ class Exchange:
             "method": "POST",
             "path": path,
             "query_string": b"",
-            "headers": [(b"content-type", b"image/png"), (b"transfer-encoding", b"chunked")],
+            "headers": [(b"content-type", content_type.encode()), (b"transfer-encoding", b"chunked")],
         }
         self._task = asyncio.run_coroutine_threadsafe(
             transport.app(scope, self._inbox.get, self._send), self._loop.loop
@@ -49,6 +53,11 @@ class Exchange:
         """Wait for the end; the status that was answered, if any."""
         self._task.result(20)
         return self.sent[0]["status"] if self.sent else None
+
+
+def total(client: httpx.Client, name: str) -> float:
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 
 
 @pytest.fixture
@@ -120,6 +129,51 @@ def test_a_small_request_overtakes_a_large_one(serve: Serve):
         ask("small", parts(picture()))
         large.join(60)
         assert finished == ["small", "large"]
+
+
+def test_large_work_stops_when_its_client_has_gone(serve: Serve):
+    with serve(max_large_jobs_held=1) as client:
+        leaving = Exchange(client, "/encode", LARGE_FORM.headers["content-type"])
+        leaving.body(LARGE_FORM.read())
+        time.sleep(0.3)  # by then it is being decoded
+        began = time.monotonic()
+        leaving.disconnect()
+        assert leaving.finish() is None
+        assert client.post("/encode", files=parts(picture((400, 400)))).status_code == 200
+        assert time.monotonic() - began < 1
+        left = 'fashion_requests_total{method="POST",route="/encode",status="499"}'
+        assert left in client.get("/metrics").text
+
+
+def test_queued_work_whose_client_has_gone_is_never_begun(serve: Serve):
+    with serve() as client:
+        running = Exchange(client, "/encode", LARGE_FORM.headers["content-type"])
+        running.body(LARGE_FORM.read())
+        time.sleep(0.1)
+        before = total(client, "fashion_images_total")
+        leaving = Exchange(client, "/encode", LARGE_FORM.headers["content-type"])
+        leaving.body(LARGE_FORM.read())
+        leaving.disconnect()
+        assert leaving.finish() is None
+        assert running.finish() == 200
+        assert client.post("/encode", files=parts(picture((400, 400)))).status_code == 200
+        assert total(client, "fashion_images_total") - before == 45 + 1
+
+
+def test_a_photograph_passes_a_large_request_between_two_of_its_pictures(serve: Serve):
+    with serve() as client:
+        finished: list[str] = []
+
+        def ask(name: str, files: list) -> None:
+            assert client.post("/classify", files=files).status_code == 200
+            finished.append(name)
+
+        large = threading.Thread(target=ask, args=("large", LARGE))
+        large.start()
+        time.sleep(0.3)  # by then it is being decoded
+        ask("photograph", parts(picture((400, 400), "RGB", "JPEG")))
+        large.join(60)
+        assert finished == ["photograph", "large"]
 
 
 def test_large_jobs_have_a_queue_of_their_own(serve: Serve):
