@@ -1,8 +1,6 @@
 """Who is let in, and how often: API keys and the rate limit, both off unless the operator sets them."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from service import metrics
 from service.exchange import Scope
@@ -20,8 +18,7 @@ class Gate:
         self._keys = KeyRing.of(settings)
         self._limit: RateLimit | None = None
         if settings.rate_limit is not None:
-            shared = os.environ.get(metrics.MULTIPROCESS_FOLDER)
-            self._limit = RateLimit(Rate.parse(settings.rate_limit), Path(shared) if shared else None)
+            self._limit = RateLimit(Rate.parse(settings.rate_limit), metrics.multiprocess_folder())
 
     def check(self, route: Route, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         """Raise the refusal of a request without a known key, and of one too many."""

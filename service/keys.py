@@ -102,8 +102,8 @@ def parse_keys(text: str, source: str) -> dict[str, bytes]:
     entries = [entry.strip() for line in text.splitlines() for entry in line.partition("#")[0].split(",")]
     digests: dict[str, bytes] = {}
     for number, entry in enumerate(filter(None, entries), start=1):
-        name, _, key = (part.strip() for part in entry.partition(":"))
-        if not _NAME.fullmatch(name) or name in digests:
+        name, colon, key = (part.strip() for part in entry.partition(":"))
+        if not colon or not _NAME.fullmatch(name) or name in digests:
             raise InvalidValue(
                 f"{source}: key {number} must be written name:key, with a name of its own of up to 32 "
                 "letters, digits, '.', '_' or '-'"
