@@ -76,11 +76,13 @@ class Study:
     recipe: Recipe
     variants: Sequence[Variant] = CLASSIFIER_VARIANTS
     seeds: Sequence[int] = (0, 1, 2)
+    limit: int | None = None
+    """Training pictures, if not all of them."""
 
     @classmethod
-    def of_recipe(cls, name: str, overrides: Sequence[str], num_seeds: int) -> "Study":
+    def of_recipe(cls, name: str, overrides: Sequence[str], num_seeds: int, limit: int | None) -> "Study":
         """The classifier's variants of a recipe with `overrides`; InvalidValue where a setting is missing."""
-        study = cls(with_overrides(find_recipe(name), overrides), seeds=range(num_seeds))
+        study = cls(with_overrides(find_recipe(name), overrides), seeds=range(num_seeds), limit=limit)
         for variant in study.variants:
             with_overrides(study.recipe, variant.changes)
         return study
@@ -119,8 +121,8 @@ def as_table(rows: Sequence[AblationRow], study: Study) -> Table:
     cells = [_cells(name, found, base) for name, found in by_variant.items() if found]
     optimisation = study.recipe.optimisation
     note = (
-        f"Recipe {study.recipe.name}, {optimisation.epochs} epochs of batches of {optimisation.batch_size}. "
-        f"Differences are in points, paired by seed, with the standard error over seeds alone: the "
+        f"Recipe {study.recipe.name}, {optimisation.epochs} epochs of batches of {optimisation.batch_size}, "
+        f"{'all' if study.limit is None else f'{study.limit:,}'} training pictures. Differences are in points, paired by seed, with the standard error over seeds alone: the "
         f"validation pictures are the same ones for all."
     )
     columns = (
@@ -139,7 +141,8 @@ def _run(
 ) -> AblationRow:
     recipe = with_overrides(study.recipe, variant.changes)
     training, validation = load_pictures(recipe, split)
-    settings = RunSettings.of(recipe, seed=seed, precision=machine.precision)
+    training = training.head(study.limit or len(training))
+    settings = RunSettings.of(recipe, seed=seed, precision=machine.precision, limit=study.limit)
     path = folder / f"{variant.name.replace(' ', '-')}-{seed}"
     started = (path / "settings.json").exists()
     run = (RunFolder.resume if started else RunFolder.start)(path, settings)

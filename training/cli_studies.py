@@ -24,6 +24,7 @@ def ablate(
         typer.Option("--set", metavar="NAME=VALUE", help="Override a setting of the base. May be repeated."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each variant.")] = 3,
+    limit: Annotated[int | None, typer.Option(min=1, help="Train on this many pictures only.")] = None,
     data: DataOption = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs; what is finished there is kept.")] = Path(
         "runs/ablation"
@@ -40,7 +41,7 @@ def ablate(
     from training.machine import Machine
     from training.splits import split
 
-    study = Study.of_recipe(recipe, overrides or [], seeds)
+    study = Study.of_recipe(recipe, overrides or [], seeds, limit)
     machine = Machine.choose(device, threads=threads)
     console = Console()
     try:
