@@ -1,0 +1,64 @@
+"""The Open Inference Protocol beside other versions, other limits and other requests."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fashion.classifier import Classifier
+from tests.http.conftest import Serve, serving
+from tests.http.tensors import CLASSIFIER, assert_refused, images, infer, path, tensor
+from tests.stores import publish_tiny, store_at
+
+
+def test_a_version_may_be_named_by_itself_or_by_its_alias(home: Path):
+    with store_at(home):
+        publish_tiny(home, "v1", seed=1)
+        publish_tiny(home, "v2", seed=2, alias=False)
+        with serving() as client:
+            body = {"inputs": [tensor(images(1))]}
+            versions = {
+                version: client.post(path(CLASSIFIER, version), json=body).json()["model_version"]
+                for version in ("v1", "v2", "stable")
+            }
+            assert versions == {"v1": "v1", "v2": "v2", "stable": "v1"}
+            assert client.get(f"/v2/models/{CLASSIFIER}/versions/v2/ready").json()["ready"]
+            assert client.get(f"/v2/models/{CLASSIFIER}/versions/v2").json()["versions"] == ["v1", "v2"]
+            assert client.post(path(CLASSIFIER, "candidate"), json=body).status_code == 404
+
+
+def test_a_large_batch_leaves_the_event_loop_to_others(serve: Serve, monkeypatch: pytest.MonkeyPatch):
+    threads: list[str] = []
+    outputs_of = Classifier.outputs
+
+    def noting(self: Classifier, pictures: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return outputs_of(self, pictures)
+
+    monkeypatch.setattr(Classifier, "outputs", noting)
+    with serve() as client:
+        infer(client, CLASSIFIER, tensor(images(8)))
+        infer(client, CLASSIFIER, tensor(images(9)))
+        infer(client, CLASSIFIER, tensor(images(256)))
+    small, large, largest = threads
+    assert small == "in-process"
+    assert large == largest != small
+
+
+def test_json_beyond_its_limit_and_a_body_beyond_its_own_are_too_large(serve: Serve):
+    latents = tensor(np.zeros((1, 4)), "latents", "FP32")
+    with serve(max_tensor_json_bytes=2000, max_body_bytes=10_000) as client:
+        assert infer(client, "fashion-vae-decoder", latents).status_code == 200
+        assert_refused(infer(client, CLASSIFIER, tensor(images(1))), 413, "binary_data_size")
+        assert_refused(client.post(path(CLASSIFIER), content=b"x" * 10_001), 413)
+
+
+def test_a_full_queue_and_a_late_answer_have_the_protocols_body(serve: Serve):
+    with serve(answer_timeout_seconds=0.000001) as client:
+        assert_refused(infer(client, CLASSIFIER, tensor(images(1))), 504)
+    with serve(max_bytes_held=100) as client:
+        refused = infer(client, CLASSIFIER, tensor(images(1)))
+        assert_refused(refused, 429)
+        assert refused.headers["retry-after"] == "1"
