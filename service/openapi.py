@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.access_document import CHALLENGE, SCHEMES, gate_codes, who_may_ask
 from service.inference_protocol.document import PROTOCOL_MESSAGES, protocol_paths
 from service.refusals import STATUS, Code
 from service.routes import ANY_BYTES, JSON, MULTIPART, PNG, ROUTES, Route
@@ -96,7 +97,7 @@ def openapi_document() -> Node:
         "servers": [{"url": "."}],
         "paths": {path: _path(ROUTES[path], definitions) for path in ROUTES}
         | protocol_paths(_REFERENCE, _REQUEST_ID, _RETRY_AFTER),
-        "components": {"schemas": definitions},
+        "components": {"schemas": definitions, "securitySchemes": dict(SCHEMES)},
     }
 
 
@@ -107,8 +108,11 @@ def _path(route: Route, definitions: Node) -> Node:
 def _reading(route: Route) -> Node:
     summary, media_type = _READING[route.path]
     answer = _reference(ModelsAnswer) if route.path == "/models" else {}
-    codes: tuple[Code, ...] = ("not_ready",) if route.path == "/readyz" else ()
+    codes = gate_codes(route)
+    if route.tells_readiness:
+        codes += ("not_ready",)
     return {
+        "security": who_may_ask(route),
         "operationId": route.path.strip("/").replace(".json", "") or "page",
         "summary": summary,
         "responses": _responses({media_type: {"schema": answer}}, codes),
@@ -121,9 +125,11 @@ def _computing(route: Route, definitions: Node) -> Node:
     if route.gives_sheets:
         content[PNG] = {"schema": {"type": "string", "contentMediaType": PNG}}
     codes = [code for code in _PICTURE_CODES if route.takes_pictures or code != "invalid_image"]
+    codes += gate_codes(route)
     properties = definitions[options.__name__]["properties"]
     body = _picture_bodies(properties) if route.takes_pictures else {JSON: {"schema": _reference(options)}}
     return {
+        "security": who_may_ask(route),
         "operationId": route.path.strip("/"),
         "summary": summary,
         "parameters": [
@@ -166,12 +172,18 @@ def _responses(content: Node, codes: Iterable[Code]) -> Node:
     errors = {
         str(status.value): {
             "description": ", ".join(names),
-            "headers": _REQUEST_ID | (_RETRY_AFTER if status in _RETRIED else {}),
+            "headers": _error_headers(status),
             "content": {JSON: {"schema": _reference(ErrorAnswer)}},
         }
         for status, names in sorted(meanings.items())
     }
     return {"200": {"description": "The answer", "headers": _REQUEST_ID, "content": content}, **errors}
+
+
+def _error_headers(status: HTTPStatus) -> Node:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return _REQUEST_ID | CHALLENGE
+    return _REQUEST_ID | (_RETRY_AFTER if status in _RETRIED else {})
 
 
 def _reference(model: type[BaseModel]) -> Node:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from service.access_document import CHALLENGE, gate_codes, who_may_ask
 from service.inference_protocol.messages import (
     InferAnswer,
     InferRequest,
@@ -90,6 +91,7 @@ def _path(route: Route, reference: str, common_headers: Node, retry_after: Node)
     schema = {"$ref": reference.format(model=answer.__name__)}
     tensors = {ANY_BYTES: {"schema": {"type": "string", "contentMediaType": ANY_BYTES}}}
     operation: Node = {
+        "security": who_may_ask(route),
         "operationId": route.path.strip("/").translate(str.maketrans("/", "_", "{}")),
         "summary": summary,
         "parameters": [
@@ -103,7 +105,7 @@ def _path(route: Route, reference: str, common_headers: Node, retry_after: Node)
                 "headers": common_headers,
                 "content": {JSON: {"schema": schema}} | (tensors if route.takes_tensors else {}),
             },
-            **_errors(codes, reference, common_headers, retry_after),
+            **_errors((*codes, *gate_codes(route)), reference, common_headers, retry_after),
         },
     }
     if not route.takes_tensors:
@@ -120,7 +122,9 @@ def _errors(codes: Iterable[Code], reference: str, common_headers: Node, retry_a
     return {
         str(status.value): {
             "description": status.phrase,
-            "headers": common_headers | (retry_after if status in retried else {}),
+            "headers": common_headers
+            | (retry_after if status in retried else {})
+            | (CHALLENGE if status == HTTPStatus.UNAUTHORIZED else {}),
             "content": {JSON: {"schema": schema}},
         }
         for status in sorted({STATUS[code] for code in codes})
