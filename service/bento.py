@@ -51,10 +51,13 @@ def short_way(api: Any) -> ASGIApp:
     picture's whole answer (docs/decisions/0103); here it is known from the start.
     """
     read, endpoint, write = api.input_spec.from_http_request, api.func, api.output_spec.to_http_response
+    current_service = (
+        bentoml.get_current_service
+    )  # which `bentoml` imports anew each time that it is asked for
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         incoming = await read(Request(scope, receive), None)
-        response = await write(await endpoint(bentoml.get_current_service(), incoming), None)
+        response = await write(await endpoint(current_service(), incoming), None)
         await response(scope, receive, send)
 
     return answer

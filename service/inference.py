@@ -2,12 +2,13 @@
 and what the metrics count of it."""
 
 import secrets
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashion.autoencoder import Autoencoder, Samples
-from fashion.classifier import Classifier
+from fashion.classifier import Classifier, Prediction
 from fashion.errors import InvalidValue
 from fashion.preparation import Prepared
 from service import metrics
@@ -30,10 +31,13 @@ from service.schemas import (
     GenerateOptions,
     ReconstructAnswer,
 )
+from service.trial import Copy
 
 
-def classify(tag: str, classifier: Classifier, explained: bool, pictures: list[Prepared]) -> ClassifyAnswer:
-    """POST /classify: a prediction for each picture."""
+def classify(
+    tag: str, classifier: Classifier, explained: bool, copy: Copy | None, pictures: list[Prepared]
+) -> ClassifyAnswer:
+    """POST /classify: a prediction for each picture, and a copy of both for whom wants it."""
     explanations: list[Explanation | None]
     if explained:
         made = classifier.explain(pictures)
@@ -42,7 +46,20 @@ def classify(tag: str, classifier: Classifier, explained: bool, pictures: list[P
     else:
         predictions = classifier.classify(pictures)
         explanations = [None] * len(predictions)
+    return classified(tag, predictions, explanations, copy, pictures)
+
+
+def classified(
+    tag: str,
+    predictions: list[Prediction],
+    explanations: Sequence[Explanation | None],
+    copy: Copy | None,
+    pictures: list[Prepared],
+) -> ClassifyAnswer:
+    """POST /classify, from predictions that are there already."""
     metrics.classified(tag, predictions)
+    if copy:
+        copy(pictures, predictions)
     return classify_answer(tag, predictions, explanations)
 
 

@@ -17,6 +17,7 @@ import bentoml
 
 from fashion.preparation import Prepared
 from service import inference, metrics
+from service.batching import Batches
 from service.bento import GuardedService, pinned_model
 from service.catalogue import Catalogue
 from service.exchange import Exchange
@@ -48,7 +49,7 @@ from service.wire import (
     ReconstructInput,
     ReconstructOutput,
 )
-from service.work import Work
+from service.work import TooLargeForTheLoop, Work
 
 # What Pillow says of a file's metadata varies with the file: a hostile sender could fill the log with it, and
 # memory, since Python remembers every warning that it showed.
@@ -80,6 +81,7 @@ class FashionService:
         self._work = Work(
             threads=self._settings.large_job_threads, max_jobs_held=self._settings.max_large_jobs_held
         )
+        self._batches = Batches(self._settings.batch_pictures)
         self.catalogue = Catalogue(alias_source(), max_versions_loaded=self._settings.max_versions_loaded)
         self.protocol = InferenceProtocol(self.catalogue, self._work, self._settings)
 
@@ -121,8 +123,15 @@ class FashionService:
         """Tell what each picture shows, how sure that is, and how unlike the training data it looks."""
         asked = await incoming.read(ClassifyOptions, self._settings)
         tag, classifier = await self.catalogue.classifier(asked.options.model)
-        infer = partial(inference.classify, tag, classifier, asked.options.explain)
-        return await self._answer(incoming.exchange, asked, infer, view_side=classifier.view_side)
+        exchange, view_side = incoming.exchange, classifier.view_side
+        if self._is_small(asked) and not asked.options.explain:
+            with contextlib.suppress(TooLargeForTheLoop):
+                prepared = self._prepare(exchange, asked, view_side, inline=True)
+                predictions = await self._batches.classify(exchange, classifier, prepared)
+                unexplained = [None] * len(predictions)
+                return inference.classified(tag, predictions, unexplained, None, prepared)
+        infer = partial(inference.classify, tag, classifier, asked.options.explain, None)
+        return await self._answer(exchange, asked, infer, view_side=view_side)
 
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
     async def encode(self, incoming: Incoming) -> EncodeAnswer:
@@ -160,13 +169,19 @@ class FashionService:
         """Prepare the pictures and infer, in the loop or in a thread, as large as the request is."""
 
         def job(inline: bool) -> T:
-            prepared = prepare_pictures(
-                exchange, asked.pictures, asked.options.prepare, view_side, self._settings, inline=inline
-            )
-            metrics.prepared(exchange, prepared)
+            prepared = self._prepare(exchange, asked, view_side, inline=inline)
             return _timed(exchange, partial(infer, prepared), inline)
 
         return await self._work.run(exchange, job, small=self._is_small(asked))
+
+    def _prepare(
+        self, exchange: Exchange, asked: Asked[AnyPictureOptions], view_side: int | None, *, inline: bool
+    ) -> list[Prepared]:
+        prepared = prepare_pictures(
+            exchange, asked.pictures, asked.options.prepare, view_side, self._settings, inline=inline
+        )
+        metrics.prepared(exchange, prepared)
+        return prepared
 
     def _is_small(self, asked: Asked[AnyPictureOptions]) -> bool:
         return (

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     small_request_pictures: PositiveInt = 8
     small_picture_pixels: PositiveInt = 256 * 256
     small_generate_count: PositiveInt = 16
+    # Pictures of small requests that go through the classifier in one pass, where they came together.
+    batch_pictures: PositiveInt = 16
 
     # Who may ask: everybody, unless there are keys (name:key, between commas; in the file, one a line).
     api_keys: SecretStr | None = None
@@ -59,6 +61,10 @@ class Settings(BaseSettings):
     cors_origins: str = ""
 
     alias_poll_seconds: PositiveFloat = 1.0
+    # Of the requests that name no model: how many a candidate answers, and how many of the others (/classify
+    # alone) it computes as well, to be compared.
+    candidate_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    candidate_shadow: Annotated[float, Field(ge=0, le=1)] = 0.0
     max_versions_loaded: Annotated[int, Field(ge=1)] = 4
 
 

@@ -70,8 +70,9 @@ class ConnectionTable:
         return False
 
 
-class SharedListener(asyncio.AbstractServer):
-    """Accepts connections one by one, and only while no other worker has fewer."""
+class SharedListener:
+    """Accepts connections one by one, and only while no other worker has fewer: as much of an asyncio.Server
+    as uvicorn needs."""
 
     def __init__(
         self, sock: socket.socket, protocol_factory: ProtocolFactory, table: ConnectionTable, **options: Any
@@ -122,7 +123,7 @@ class SharedListener(asyncio.AbstractServer):
             self._table.add(-1)
             connection_lost(error)
 
-        protocol.connection_lost = on_connection_lost  # type: ignore[method-assign]
+        protocol.connection_lost = on_connection_lost  # type: ignore[method-assign, assignment]
         return protocol
 
     def close(self) -> None:
@@ -134,14 +135,6 @@ class SharedListener(asyncio.AbstractServer):
 
     async def wait_closed(self) -> None:
         """Nothing is left to wait for."""
-
-    def is_serving(self) -> bool:
-        """Whether connections are accepted."""
-        return self._socket.fileno() >= 0
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that accepts."""
-        return self._loop
 
 
 def share_connections(folder: Path) -> None:
