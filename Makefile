@@ -90,9 +90,9 @@ $(SERVICE): pyproject.toml locks/all.txt | $(CREATED)
 # torch comes alone and from its own index first: nothing else is then looked for there, and CUDA is never chosen.
 $(ALL): pyproject.toml locks/all.txt | $(CREATED)
 	$(PIP_INSTALL) --constraint locks/all.txt --no-deps --retries 1 --index-url $(TORCH_INDEX_URL) torch
-	$(PIP_INSTALL) --constraint locks/all.txt --editable '.[service,training,dev]'
+	$(PIP_INSTALL) --constraint locks/all.txt --editable '.[service,tracing,training,dev]'
 	@touch $(SERVICE) $@
 
 $(BENCH): $(ALL)
-	$(PIP_INSTALL) --constraint locks/all.txt --editable '.[service,training,dev,bench]'
+	$(PIP_INSTALL) --constraint locks/all.txt --editable '.[service,tracing,training,dev,bench]'
 	@touch $@

@@ -1,7 +1,8 @@
 """The exact version of everything: `write` makes locks/ anew, `check` compares them with pyproject.toml.
 
-`locks/service.txt` pins what serving installs (a Bento is built from it), `locks/all.txt` what all extras
-install. Both are read off real installations into an empty environment, so they name what comes along, too.
+`locks/service.txt` pins what serving installs, with tracing (a Bento is built from it, and nobody can add to an
+image), `locks/all.txt` what all extras install. Both are read off real installations into an empty environment,
+so they name what comes along, too.
 """
 
 import argparse
@@ -23,12 +24,12 @@ HEADER = "# Written by `make lock` from pyproject.toml. Do not edit.\n"
 
 
 def requirements(project_file: Path) -> dict[str, list[str]]:
-    """What `service` alone and what `all` extras need, base included, as pyproject.toml writes it."""
+    """What serving and what `all` extras need, base included, as pyproject.toml writes it."""
     project = tomllib.loads(project_file.read_text())["project"]
     base: list[str] = project["dependencies"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
     everything = [line for lines in extras.values() for line in lines]
-    return {"service": base + extras["service"], "all": base + everything}
+    return {"service": base + extras["service"] + extras["tracing"], "all": base + everything}
 
 
 def read_lock(lock: Path) -> dict[str, str]:

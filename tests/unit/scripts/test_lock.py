@@ -11,6 +11,7 @@ PROJECT = """
 dependencies = ["numpy>=2"]
 [project.optional-dependencies]
 service = ["Prometheus_Client>=0.21"]
+tracing = ["numpy>=2"]
 training = ["torch==2.13.0"]
 """
 SERVICE = {"numpy": "2.4.6", "prometheus-client": "0.26.0"}
