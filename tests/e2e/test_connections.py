@@ -1,4 +1,4 @@
-"""Clients that hold connections instead of using them: slow, silent, endless, many. All are let go in time."""
+"""Clients that hold connections instead of using them: slow, silent, endless, many. All are let go."""
 
 import json
 import socket
