@@ -58,8 +58,8 @@ seeds: $(ALL) ## train the systems of the five texts, and print their figures be
 report: $(ALL) ## measure the released models on the test split
 	$(BIN)/python -m training report
 
-bench: $(BENCH) ## measure the service beside its peers
-	$(BIN)/python -m benchmarks
+bench: $(BENCH) ## measure the service beside its peers (BENCH_ARGS="--rounds 1 --seconds 1" for a short look)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 bento: $(SERVICE) ## build the Bento, with the models that `stable` names
 	$(BIN)/python -m service.releases

@@ -2,90 +2,87 @@
 
 import argparse
 import shutil
-import socket
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
-import httpx
-
-from benchmarks.floor import floor_microseconds
-from benchmarks.peers import PEERS, Peer
-from benchmarks.processes import Server, running
-from benchmarks.results import Measurement, medians, save, show
-from benchmarks.workloads import WORKLOADS, Workload, stored_artifact
-from benchmarks.wrk import drive
-from fashion.artifact import open_artifact
-from fashion.classifier import Classifier
-
-_WARM_UP_SECONDS = 1.0
+from benchmarks import pages
+from benchmarks.peers import PEERS
+from benchmarks.plan import Plan
+from benchmarks.results import Results
+from benchmarks.running import run
+from benchmarks.workloads import WORKLOADS
 
 
 def main() -> int:
-    """Measure, print, save."""
+    """Measure or read, print, save, and write the documents where asked to."""
     options = _options()
-    if shutil.which("wrk") is None:
-        print("wrk is needed to load the servers: install the package wrk", file=sys.stderr)
-        return 2
-    artifact = options.artifact or stored_artifact()
-    classifier = Classifier(open_artifact(artifact))
-    workloads = [WORKLOADS[name] for name in options.workloads]
-    floor = {workload.name: floor_microseconds(classifier, workload.picture()) for workload in workloads}
-    measurements: list[Measurement] = []
-    for number in range(options.rounds):
-        for peer in [peer for peer in PEERS if peer.name in options.peers]:
-            print(f"round {number + 1} of {options.rounds}: {peer.name}", file=sys.stderr)
-            measurements += _measure(peer, workloads, artifact, options)
-    rows = medians(measurements)
-    show(rows, floor)
-    save(options.out, rows, floor, classifier.artifact.manifest.name)
-    return 0
+    if options.read:
+        results = Results.read(options.read)
+    else:
+        if shutil.which("wrk") is None:
+            print("wrk is needed to load the servers: install the package wrk", file=sys.stderr)
+            return 2
+        results = run(_plan(options), workers=options.workers, capacity=options.capacity, home=options.home)
+        results.save(options.out)
+    print(pages.report(results))
+    if options.write_docs:
+        pages.write(results)
+    return 1 if results.left_out else 0
 
 
-def _measure(
-    peer: Peer, workloads: list[Workload], artifact: Path, options: argparse.Namespace
-) -> list[Measurement]:
-    port = _free_port()
-    made: list[Measurement] = []
-    body, content_type = workloads[0].request(peer)
-    first = httpx.Request(
-        "POST", f"http://127.0.0.1:{port}/classify", content=body, headers={"content-type": content_type}
+def _plan(options: argparse.Namespace) -> Plan:
+    return Plan(
+        peers=tuple(peer for peer in PEERS if peer.name in options.peers),
+        workloads=tuple(each for each in WORKLOADS if each.name in options.workloads),
+        connections=tuple(options.connections),
+        shares=tuple(options.open_loop),
+        rounds=options.rounds,
+        seconds=options.seconds,
     )
-    with running(peer, port, options.workers, artifact, first) as server:
-        for workload in workloads:
-            body, content_type = workload.request(peer)
-            drive(server.url, body, content_type, connections=8, seconds=_WARM_UP_SECONDS)
-            made += [_load(peer, server, workload, count, options.seconds) for count in options.connections]
-    return made
 
 
-def _load(peer: Peer, server: Server, workload: Workload, connections: int, seconds: float) -> Measurement:
-    body, content_type = workload.request(peer)
-    cpu, began = server.cpu_seconds(), time.perf_counter()
-    load = drive(server.url, body, content_type, connections=connections, seconds=seconds)
-    cores = (server.cpu_seconds() - cpu) / (time.perf_counter() - began)
-    return Measurement(peer.name, workload.name, load, cores, server.memory_mib(), server.seconds_to_ready)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _options() -> Any:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [peer.name for peer in PEERS]
-    parser.add_argument("--peers", nargs="+", choices=names, default=names)
-    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=["small-png"])
-    parser.add_argument("--connections", nargs="+", type=int, default=[1, 8, 32, 128])
-    parser.add_argument("--seconds", type=float, default=5, help="length of each load")
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved; the table shows medians")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--artifact", type=Path, help="folder of a classifier; default: stable in the store")
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the service beside its peers."
+    )
+    peers, workloads = [peer.name for peer in PEERS], [each.name for each in WORKLOADS]
+    parser.add_argument("--peers", nargs="+", choices=peers, default=peers)
+    parser.add_argument("--workloads", nargs="+", choices=workloads, default=workloads)
+    parser.add_argument(
+        "--connections",
+        nargs="+",
+        type=int,
+        default=[1, 8, 32, 128],
+        help="of the closed loop with small pictures",
+    )
+    parser.add_argument(
+        "--open-loop",
+        nargs="*",
+        type=float,
+        default=[0.25, 0.5, 0.75],
+        metavar="SHARE",
+        help="rates of the open loop, as shares of our capacity; none: no open loop",
+    )
+    parser.add_argument(
+        "--capacity",
+        type=float,
+        help="requests/s that the shares are of; default: ours at 32 connections in the first round",
+    )
+    parser.add_argument("--seconds", type=int, default=2, help="length of each load, whole seconds")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="interleaved; the tables show medians and spread"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="of every server")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        help="a BentoML home whose stable models are measured, with no server on it; default: releases/",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/latest.json"))
+    parser.add_argument("--read", type=Path, help="measure nothing, read what an earlier run wrote to --out")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write tables and plots into README.md and docs/"
+    )
     return parser.parse_args()
 
 

@@ -1,27 +1,78 @@
-"""What no server can beat: decoding, preparing and classifying one picture in a plain loop."""
+"""What no server can beat: decoding and the bare engine, in a plain loop on one thread.
 
+What preparing, calibrating and building an answer take is measured beside it; it is not part of the floor.
+"""
+
+import io
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from PIL import Image
+
+from benchmarks.apps.answering import Models, prepared, prepared_picture, target_side
+from benchmarks.workloads import GENERATE, GENERATED, LARGE, MANY, PHONE, SMALL, Workload
 from fashion.classifier import Classifier
 from fashion.decoding import decode
-from fashion.preparation import WORKING_SIDE, prepare
+from fashion.preparation import Prepared
+
+Steps = dict[str, float]  # microseconds a request by step; "floor" is the one that counts
+
+_BATCHES: Final = (1, 8, 32, 256)
+_DRAFT: Final = 8  # libjpeg's largest reduction while it decodes
 
 
-def floor_microseconds(classifier: Classifier, body: bytes) -> dict[str, float]:
-    """The median time of each step, and of all together, for one picture on one thread."""
-    picture = decode(body, target_side=WORKING_SIDE)
-    prepared = prepare(picture)
+def floors(models: Models) -> dict[str, Steps]:
+    """The steps of every workload, by its name."""
+    classifier = models.classifier
     return {
-        "decode": _median(lambda: decode(body, target_side=WORKING_SIDE)),
-        "prepare": _median(lambda: prepare(picture)),
-        "infer": _median(lambda: classifier.classify([prepared])),
-        "together": _median(lambda: classifier.classify([prepare(decode(body, target_side=WORKING_SIDE))])),
+        SMALL.name: _one(classifier, SMALL),
+        PHONE.name: _one(classifier, PHONE),
+        LARGE.name: {**_one(classifier, LARGE), "scaled decode": _median(scaled_decode)},
+        MANY.name: _many(classifier),
+        GENERATE.name: {
+            "floor": _median(lambda: models.autoencoder.generate(GENERATED["count"], seed=GENERATED["seed"]))
+        },
     }
 
 
-def _median(call: Callable[[], object], seconds: float = 0.5) -> float:
+def scaled_decode() -> None:
+    """Decode the large JPEG as small as libjpeg can, and nothing else."""
+    with Image.open(io.BytesIO(LARGE.pictures()[0])) as image:
+        image.draft("RGB", (image.width // _DRAFT, image.height // _DRAFT))
+        image.load()
+
+
+def _one(classifier: Classifier, workload: Workload) -> Steps:
+    body, side = workload.pictures()[0], target_side(classifier)
+    picture = decode(body, target_side=side)
+    ready = prepared_picture(classifier, picture)
+    return {
+        "floor": _median(lambda: (decode(body, target_side=side), classifier.outputs([ready]))),
+        "decode": _median(lambda: decode(body, target_side=side)),
+        "prepare": _median(lambda: prepared_picture(classifier, picture)),
+        "engine": _median(lambda: classifier.outputs([ready])),
+        "engine and answer": _median(lambda: classifier.classify([ready])),
+    }
+
+
+def _many(classifier: Classifier) -> Steps:
+    """Of all pictures together; the engine takes them in whichever batches are fastest."""
+    bodies, side = MANY.pictures(), target_side(classifier)
+    ready = [prepared(classifier, body) for body in bodies]
+    decoding = _median(lambda: [decode(body, target_side=side) for body in bodies])
+    engine = min(_median(lambda size=size: _in_batches(classifier, ready, size)) for size in _BATCHES)  # type: ignore[misc]
+    return {"floor": decoding + engine, "decode": decoding, "engine": engine}
+
+
+def _in_batches(classifier: Classifier, pictures: Sequence[Prepared], size: int) -> None:
+    for start in range(0, len(pictures), size):
+        classifier.outputs(pictures[start : start + size])
+
+
+def _median(call: Callable[[], object], seconds: float = 0.3) -> float:
+    """Microseconds of one call: the median of as many as fit into `seconds`, at least five."""
     taken: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(taken) < 5:

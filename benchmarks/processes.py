@@ -4,78 +4,120 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Final
 
 import httpx
 import psutil
 
-from benchmarks.apps.answering import ARTIFACT_VARIABLE
-from benchmarks.peers import Peer
+from benchmarks.peers import Peer, Request
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+_READY_SECONDS: Final = 60
+_SETTLE_SECONDS: Final = 10
+
+
+class CannotCompare(Exception):
+    """A server does not start, or does not answer as all must: its speed would tell nothing."""
 
 
 @dataclass(frozen=True)
 class Server:
     """A running peer."""
 
+    peer: Peer
     process: psutil.Process
     port: int
     seconds_to_ready: float
 
-    @property
-    def url(self) -> str:
-        """Where it classifies."""
-        return f"http://127.0.0.1:{self.port}/classify"
+    def url(self, request: Request) -> str:
+        """Where a request goes."""
+        return f"http://127.0.0.1:{self.port}{request.path}"
 
     def tree(self) -> list[psutil.Process]:
         """The process and everything that it started."""
         return [self.process, *self.process.children(recursive=True)]
 
-    def cpu_seconds(self) -> float:
-        """Processor time used so far by the whole tree."""
-        return sum(_used(process) for process in self.tree())
+    def workers(self) -> list[psutil.Process]:
+        """The processes that answer."""
+        return [each for each in self.tree() if self.peer.worker in _command_line(each)]
 
-    def memory_mib(self) -> float:
-        """Resident memory of the whole tree; shared pages count once for each process."""
-        return float(sum(process.memory_info().rss for process in self.tree())) / 2**20
+    def cpu_seconds(self) -> dict[int, float]:
+        """Processor time used so far, by process id, of the whole tree."""
+        return {process.pid: _used(process) for process in self.tree()}
+
+    def peak_memory_mib(self) -> float:
+        """The sum of every process's highest resident memory; shared pages count once for each."""
+        return sum(_peak_mib(process) for process in self.tree())
+
+    def worker_memory_mib(self) -> float:
+        """The highest resident memory of any worker; of any process where none is known for a worker."""
+        return max(_peak_mib(process) for process in self.workers() or self.tree())
 
 
 @contextmanager
-def running(peer: Peer, port: int, workers: int, artifact: Path, first: httpx.Request) -> Iterator[Server]:
-    """Start `peer` and wait until `first` (aimed at its port) is answered with 200."""
+def running(
+    peer: Peer, port: int, workers: int, settings: Mapping[str, str], first: Request
+) -> Iterator[Server]:
+    """Start `peer` and wait until `first` is answered with 200 and all its processes have come to rest."""
     fill = {"port": str(port), "workers": str(workers)}
     environment = {
-        **os.environ,
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("FASHION_", "PROMETHEUS_"))
+        },
+        **settings,
         "BENTOML_DO_NOT_TRACK": "True",
-        ARTIFACT_VARIABLE: str(artifact),
+        "WORKERS": str(workers),
         **{name: value.format(**fill) for name, value in peer.environment.items()},
     }
+    command = [part.format(**fill) for part in peer.command]
     with tempfile.TemporaryFile() as log:
         began = time.perf_counter()
-        process = subprocess.Popen(
-            [part.format(**fill) for part in peer.command], env=environment, stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=ROOT)
         try:
-            _wait(process, first, log)
-            yield Server(psutil.Process(process.pid), port, time.perf_counter() - began)
+            _wait(process, f"http://127.0.0.1:{port}{first.path}", first, log)
+            server = Server(peer, psutil.Process(process.pid), port, time.perf_counter() - began)
+            _settle(server)
+            yield server
         finally:
             _stop(process)
 
 
-def _wait(process: subprocess.Popen[bytes], first: httpx.Request, log: object) -> None:
-    deadline = time.monotonic() + 60
-    with httpx.Client() as client:
+def _wait(process: subprocess.Popen[bytes], url: str, first: Request, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    told = "nothing"
+    with httpx.Client(headers={"content-type": first.content_type}) as client:
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                if client.send(first).status_code == httpx.codes.OK:
+                answer = client.post(url, content=first.body)
+                if answer.status_code == httpx.codes.OK:
                     return
+                told = f"{answer.status_code} {answer.text[:300]}"
             except httpx.TransportError:
                 pass
-            time.sleep(0.05)
-    log.seek(0)  # type: ignore[attr-defined]
-    raise RuntimeError(f"{process.args!r} did not answer:\n{log.read().decode(errors='replace')[-3000:]}")  # type: ignore[attr-defined]
+            time.sleep(0.02)
+    log.seek(0)
+    raise CannotCompare(
+        f"{process.args!r} did not answer within {_READY_SECONDS} s; last came {told}. Its log ends:\n"
+        f"{log.read().decode(errors='replace')[-3000:]}"
+    )
+
+
+def _settle(server: Server) -> None:
+    """Wait until no process is still loading: a worker may answer while the others start."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    before = sum(server.cpu_seconds().values())
+    while time.monotonic() < deadline:
+        time.sleep(0.25)
+        now = sum(server.cpu_seconds().values())
+        if now - before < 0.03:
+            return
+        before = now
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -88,9 +130,30 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     _, alive = psutil.wait_procs(family, timeout=5)
     for orphan in alive:
-        orphan.kill()
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
 
 
 def _used(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
     return float(times.user + times.system)
+
+
+def _peak_mib(process: psutil.Process) -> float:
+    """The highest resident memory that a process has had (VmHWM); 0 of one that has ended."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+    except OSError:
+        return 0.0
+    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    return int(peak.split()[1]) / 1024
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""

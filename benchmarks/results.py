@@ -1,101 +1,142 @@
-"""Rounds of measurements to medians, a table for people, and JSON for programs."""
+"""What a run has measured, round by round, as medians with their spread and as ratios within the run."""
 
 import json
 import os
 import platform
 import statistics
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.load import Load
+from benchmarks.plan import Point
 
-from benchmarks.wrk import Load
+Metric = Callable[["Measured"], float | None]
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One peer under one load in one round."""
+class Spread:
+    """A median over rounds, between the lowest and the highest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread | None":
+        """None of no values."""
+        return cls(statistics.median(values), min(values), max(values)) if values else None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One peer under one load in one round.
+
+    `sharing` is the busiest worker's processor time over the idlest's, None where the workers are not known.
+    """
 
     peer: str
-    workload: str
+    round: int
+    point: Point
     load: Load
-    cpu_cores: float  # how many cores the server's processes kept busy
-    memory_mib: float
+    cpu_ms: float  # of all its processes, a request
+    sharing: float | None
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of processor time a request."""
+        return 1e3 * self.cpu_ms
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """One peer's processes in one round, after all its loads."""
+
+    peer: str
+    round: int
     seconds_to_ready: float
+    peak_memory_mib: float
+    worker_memory_mib: float
 
 
-def medians(measurements: list[Measurement]) -> list[dict[str, Any]]:
-    """A row for each peer, workload and number of connections: medians over the rounds, errors summed."""
-    groups: dict[tuple[str, str, int], list[Measurement]] = defaultdict(list)
-    for made in measurements:
-        groups[made.workload, made.peer, made.load.connections].append(made)
-    return [
-        {
-            "workload": workload,
-            "peer": peer,
-            "connections": connections,
-            "rounds": len(rounds),
-            **{
-                name: statistics.median(getattr(made.load, name) for made in rounds)
-                for name in ("requests_per_second", "p50", "p99", "p999")
-            },
-            "errors": sum(made.load.errors for made in rounds),
-            **{
-                name: statistics.median(getattr(made, name) for made in rounds)
-                for name in ("cpu_cores", "memory_mib", "seconds_to_ready")
-            },
+@dataclass
+class Results:
+    """Everything that a run has measured."""
+
+    about: dict[str, Any]
+    floors: list[dict[str, dict[str, float]]] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
+    weighed: list[Weighed] = field(default_factory=list)
+    differences: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def peers(self, point: Point | None = None) -> list[str]:
+        """The peers that were measured, at `point` or at all, in the order of the first."""
+        return list(dict.fromkeys(made.peer for made in self.measured if point in (None, made.point)))
+
+    def points(self, loop: str) -> list[Point]:
+        """The loads of one kind, in the order of the first."""
+        return list(dict.fromkeys(made.point for made in self.measured if made.point.loop == loop))
+
+    def rounds(self, peer: str, point: Point, metric: Metric) -> dict[int, float]:
+        """A peer's values at a load by round; a round in which nothing was answered has none."""
+        found = {
+            made.round: metric(made)
+            for made in self.measured
+            if (made.peer, made.point) == (peer, point) and made.load.requests
         }
-        for (workload, peer, connections), rounds in groups.items()
-    ]
+        return {number: value for number, value in found.items() if value is not None}
+
+    def spread(self, peer: str, point: Point, metric: Metric) -> Spread | None:
+        """The same over the rounds."""
+        return Spread.of(list(self.rounds(peer, point, metric).values()))
+
+    def ratio(self, peer: str, other: str, point: Point, metric: Metric) -> Spread | None:
+        """`peer` over `other`, round by round, so that a machine that slows down slows both."""
+        ours, theirs = self.rounds(peer, point, metric), self.rounds(other, point, metric)
+        return Spread.of([ours[number] / theirs[number] for number in ours if theirs.get(number)])
+
+    def floor(self, workload: str, step: str = "floor") -> Spread | None:
+        """Microseconds of a step of the floor."""
+        found = [made[workload][step] for made in self.floors if step in made.get(workload, {})]
+        return Spread.of(found)
+
+    def weight(self, peer: str, name: str) -> Spread | None:
+        """One of the numbers of `Weighed`."""
+        return Spread.of([getattr(made, name) for made in self.weighed if made.peer == peer])
+
+    def errors(self, peer: str, point: Point) -> int:
+        """All errors of a peer at a load."""
+        return sum(made.load.errors for made in self.measured if (made.peer, made.point) == (peer, point))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Results":
+        """Read what `save` wrote."""
+        content = json.loads(path.read_text("utf-8"))
+        measured = [
+            Measured(**{**made, "point": Point(**made["point"]), "load": Load(**made["load"])})
+            for made in content.pop("measured")
+        ]
+        weighed = [Weighed(**made) for made in content.pop("weighed")]
+        return cls(**content, measured=measured, weighed=weighed)
 
 
-def show(rows: list[dict[str, Any]], floor: dict[str, dict[str, float]]) -> None:
-    """Print a table for each workload and number of connections, fastest first, and our ratio to each."""
-    console = Console(width=120)
-    for workload, steps in floor.items():
-        parts = ", ".join(f"{name} {microseconds:.0f}" for name, microseconds in steps.items())
-        console.print(f"[bold]{workload}[/] floor, microseconds: {parts}")
-    for workload, connections in sorted({(row["workload"], row["connections"]) for row in rows}):
-        chosen = [row for row in rows if (row["workload"], row["connections"]) == (workload, connections)]
-        console.print(_table(f"{workload}, {connections} connections", chosen))
-
-
-def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("server")
-    headings = ("requests/s", "ours / theirs", "p50 ms", "p99 ms", "p99.9 ms", "errors", "cores", "MiB")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    ours = next((row["requests_per_second"] for row in rows if row["peer"] == "fashion-service"), None)
-    for row in sorted(rows, key=lambda row: -row["requests_per_second"]):
-        rate = row["requests_per_second"]
-        table.add_row(
-            row["peer"],
-            f"{rate:,.0f}",
-            f"{ours / rate:.2f}" if ours and rate else "-",
-            *(f"{row[name]:.2f}" for name in ("p50", "p99", "p999")),
-            str(row["errors"]),
-            f"{row['cpu_cores']:.2f}",
-            f"{row['memory_mib']:.0f}",
-        )
-    return table
-
-
-def save(path: Path, rows: list[dict[str, Any]], floor: dict[str, dict[str, float]], model: str) -> None:
-    """Write everything that was measured, with the machine and the date."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "python": platform.python_version()},
-        "model": model,
-        "floor_microseconds": floor,
-        "rows": rows,
+def machine() -> dict[str, Any]:
+    """Where and when, and how busy the machine was before the first load."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_average_before": round(os.getloadavg()[0], 2),
     }
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
 
 def _processor() -> str:
@@ -103,6 +144,5 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -3,9 +3,10 @@
 import json
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
+
+from benchmarks.load import Load
 
 _SCRIPT: Final = """
 local file = io.open("{body}", "rb")
@@ -25,45 +26,23 @@ end
 """
 
 
-@dataclass(frozen=True)
-class Load:
-    """What wrk measured; times in milliseconds."""
-
-    connections: int
-    requests_per_second: float
-    p50: float
-    p99: float
-    p999: float
-    worst: float
-    errors: int
-
-    def as_json(self) -> dict[str, float]:
-        """Plain data."""
-        return asdict(self)
-
-
-def drive(url: str, body: bytes, content_type: str, *, connections: int, seconds: float) -> Load:
-    """Load `url` for `seconds` and report."""
+def drive(url: str, body: bytes, content_type: str, *, connections: int, seconds: int) -> Load:
+    """Load `url` for `seconds` and report; wrk takes whole seconds only."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "body").write_bytes(body)
         script = Path(folder) / "load.lua"
         script.write_text(_SCRIPT.format(body=Path(folder) / "body", content_type=content_type))
-        command = [
-            "wrk",
-            "-t1",
-            f"-c{connections}",
-            f"-d{seconds:g}s",
-            "--timeout",
-            "10s",
-            "-s",
-            str(script),
-            url,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seen = json.loads(done.stdout.strip().splitlines()[-1])
+        options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
+        done = subprocess.run(["wrk", *options, url], capture_output=True, text=True, check=True)
+    return read_report(done.stdout)
+
+
+def read_report(output: str) -> Load:
+    """What the script above has written below wrk's own report."""
+    seen = json.loads(output.strip().splitlines()[-1])
     return Load(
-        connections=connections,
+        requests=int(seen["requests"]),
         requests_per_second=seen["requests"] / seen["seconds"],
         errors=int(seen["errors"]),
-        **{name: seen[name] for name in ("p50", "p99", "p999", "worst")},
+        **{name: float(seen[name]) for name in ("p50", "p99", "p999", "worst")},
     )

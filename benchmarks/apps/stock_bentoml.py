@@ -1,13 +1,15 @@
-"""BentoML as its tutorials show it: a PIL picture in, a pydantic model out, every default."""
+"""BentoML as its tutorials show it: PIL pictures in, a pydantic model out, every default but the workers."""
 
-import io
+import os
 from typing import Any
 
 import bentoml
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from pydantic import BaseModel
 
-from benchmarks.apps.answering import classify, load_classifier
+from benchmarks.apps.answering import classified, generate, load_models, prepared_picture, target_side
+from fashion.decoding import OpenedPicture
 
 
 class Answer(BaseModel):
@@ -17,16 +19,42 @@ class Answer(BaseModel):
     predictions: list[dict[str, Any]]
 
 
-@bentoml.service(workers="cpu_count")
+class Generated(BaseModel):
+    """The answer of `POST /generate`, loosely."""
+
+    model: str
+    seed: int
+    samples: list[dict[str, Any]]
+
+
+@bentoml.service(workers=int(os.environ.get("WORKERS", "1")))
 class StockFashion:
-    """One picture in, one answer out."""
+    """One picture or many in, one answer out."""
 
     def __init__(self) -> None:
-        self.classifier = load_classifier()
+        self.models = load_models()
 
     @bentoml.api
     def classify(self, image: Image.Image) -> Answer:
-        """The picture comes decoded, so it is encoded again for the project's own decoding."""
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG")
-        return Answer(**classify(self.classifier, buffer.getvalue()))
+        """One picture."""
+        return self._answer([image])
+
+    @bentoml.api
+    def classify_many(self, images: list[Image.Image]) -> Answer:
+        """Many pictures."""
+        return self._answer(images)
+
+    @bentoml.api
+    def generate(self, count: int, seed: int) -> Generated:
+        """New pictures."""
+        return Generated(**generate(self.models.autoencoder, count, seed))
+
+    def _answer(self, images: list[Image.Image]) -> Answer:
+        classifier = self.models.classifier
+        # BentoML has opened the pictures and not yet decoded them, so that the scaled decoding is theirs too.
+        pictures = [
+            OpenedPicture(image.format or "picture", image, 0).decode(target_side=target_side(classifier))
+            for image in images
+            if isinstance(image, ImageFile)
+        ]
+        return Answer(**classified(classifier, [prepared_picture(classifier, each) for each in pictures]))

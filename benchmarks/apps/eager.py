@@ -1,0 +1,108 @@
+"""The released classifier in eager torch: the recipe's own networks, with the weights of its graphs.
+
+A graph may hold its weights as int8 with scales (ONNX's DequantizeLinear); they are multiplied out, so that
+torch computes in float32 with the very numbers that the released model has.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from fashion.artifact import Artifact
+from fashion.engine import Array, Graph
+from fashion.manifest import GraphSpec
+from training.runs import RunSettings
+from training.systems import ExportGraph
+
+_PHOTOGRAPHS = "photographs"  # the section of the recipe's settings that belongs to the joined network
+
+
+class EagerArtifact(Artifact):
+    """A classifier whose networks run in eager torch; what they compute becomes answers by the same code."""
+
+    @cached_property
+    def graphs(self) -> Mapping[str, Graph]:
+        """The networks by name; those that explain an answer are left out."""
+        return {
+            graph.name: EagerGraph(graph, self.manifest.graphs[graph.name], self.folder)
+            for graph in self._untrained()
+            if graph.name.endswith("classifier")
+        }
+
+    def _untrained(self) -> list[ExportGraph]:
+        recipe, seed = self.manifest.recipe, self.manifest.seed
+        settings = {name: value for name, value in recipe.settings.items() if name != _PHOTOGRAPHS}
+        runs = [RunSettings(recipe.name, settings, seed, "32")]
+        if joined := recipe.settings.get(_PHOTOGRAPHS):
+            own = {name: value for name, value in joined.items() if name not in ("recipe", "seed")}
+            runs.append(RunSettings(joined["recipe"], own, seed, "32"))
+        return [graph for run in runs for graph in run.build_recipe().system.build().graphs()]
+
+
+class EagerGraph(Graph):
+    """One graph's torch module, called as `fashion.engine.Graph` is."""
+
+    def __init__(self, graph: ExportGraph, spec: GraphSpec, folder: Path) -> None:
+        self.spec = spec
+        self._module = load_weights(graph.module, onnx.load(folder / spec.file).graph)
+
+    def __call__(self, *arrays: Array, outputs: list[str] | None = None) -> list[Array]:
+        """Run the module on `arrays`, one for each input, batch axis first."""
+        with torch.inference_mode():
+            made = self._module(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
+        made = made if isinstance(made, tuple) else (made,)
+        named = {tensor.name: value.numpy() for tensor, value in zip(self.spec.outputs, made, strict=True)}
+        return [named[name] for name in outputs or named]
+
+
+def load_weights(module: nn.Module, graph: Any) -> nn.Module:
+    """Give `module` the weights of an exported ONNX graph; raises LookupError where the graph lacks one."""
+    known = _weights(graph)
+    state = {name: _find(name, tuple(value.shape), known) for name, value in module.state_dict().items()}
+    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+    return module
+
+
+def _weights(graph: Any) -> dict[str, Array]:
+    """Every constant of the graph by name; quantised ones are multiplied out, and keep that name."""
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    dequantised = {
+        node.input[0]: _dequantised(node, constants)
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants
+    }
+    return constants | dequantised
+
+
+def _dequantised(node: Any, constants: Mapping[str, Array]) -> Array:
+    """(quantised - zero point) * scale, for a whole tensor or along the node's axis."""
+    quantised = constants[node.input[0]].astype(np.float32)
+    scale = constants[node.input[1]].astype(np.float32)
+    zero = constants[node.input[2]].astype(np.float32) if len(node.input) > 2 else np.zeros_like(scale)
+    if scale.size > 1:
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+        shape = [1] * quantised.ndim
+        shape[axis] = scale.size
+        scale, zero = scale.reshape(shape), zero.reshape(shape)
+    return np.asarray((quantised - zero) * scale, dtype=np.float32)
+
+
+def _find(name: str, shape: tuple[int, ...], known: Mapping[str, Array]) -> Array:
+    """The constant called `name`, or `name` and a suffix that quantising added, of the shape asked for."""
+    found = [
+        value.reshape(shape)
+        for key, value in known.items()
+        if (key == name or key.startswith(f"{name}_")) and value.shape == shape and value.dtype == np.float32
+    ]
+    if not found:
+        raise LookupError(
+            f"the graph has no weights {name} of shape {shape}: has it been exported otherwise?"
+        )
+    return found[0]

@@ -1,0 +1,65 @@
+"""Results as two drawings: requests a second of everyone, and latency at rates that everyone is given."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from benchmarks import tables
+from benchmarks.peers import OURS
+from benchmarks.results import Results
+from benchmarks.targets import p50, p99, rate
+from benchmarks.workloads import SMALL
+
+_OURS: Final = "#c2410c"
+_THEIRS: Final = "#94a3b8"
+# Text stays text and ids stay the same: the files are small, and differ only where numbers do.
+_STYLE: Final[Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "benchmarks",
+    "font.size": 9,
+    "axes.spines.top": False,
+}
+
+
+def plot_throughput(results: Results, path: Path) -> None:
+    """Requests/s of every peer with small pictures, a panel for each number of connections."""
+    points = [point for point in results.points("closed") if point.workload == SMALL.name]
+    with _figure(path, len(points), 3.2) as axes:
+        for axis, point in zip(axes, points, strict=False):
+            seen = {name: results.spread(name, point, rate) for name in results.peers(point)}
+            rows = [(name, value) for name, value in seen.items() if value and not name.startswith("empty-")]
+            rows.sort(key=lambda row: row[1].median)
+            middles = [value.median for _, value in rows]
+            reach = [[v.median - v.low for _, v in rows], [v.high - v.median for _, v in rows]]
+            colours = [_OURS if name == OURS else _THEIRS for name, _ in rows]
+            axis.barh([name for name, _ in rows], middles, xerr=reach, color=colours, error_kw={"lw": 0.8})
+            axis.set_title(tables.title(point).partition(", ")[2])
+            axis.set_xlabel("requests/s")
+
+
+def plot_open_loop(results: Results, path: Path) -> None:
+    """p50 and p99 of every peer against the rate, in shares of our capacity."""
+    points = sorted(results.points("open"), key=lambda point: point.level)
+    with _figure(path, 2, 4.5) as axes:
+        for axis, (name, metric) in zip(axes, (("p50", p50), ("p99", p99)), strict=True):
+            for peer in results.peers(points[0]) if points else ():
+                seen = [(point.level, results.spread(peer, point, metric)) for point in points]
+                drawn = [(100 * level, value.median) for level, value in seen if value]
+                style = {"color": _OURS, "lw": 2.5, "zorder": 3} if peer == OURS else {"lw": 1.2}
+                axis.plot(*zip(*drawn, strict=True), marker="o", ms=3, label=peer, **style)
+            axis.set(yscale="log", xlabel="% of our capacity asked for", ylabel=f"{name}, ms")
+        axes[-1].legend(frameon=False, fontsize=8)
+
+
+@contextmanager
+def _figure(path: Path, panels: int, width: float) -> Iterator[Any]:
+    """Panels side by side, saved to `path` in the end."""
+    with mpl.rc_context(_STYLE):
+        drawn = Figure(figsize=(width * max(panels, 1), 2.8), layout="constrained")
+        yield drawn.subplots(1, max(panels, 1), squeeze=False)[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn.savefig(path, metadata={"Date": None})

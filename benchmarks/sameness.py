@@ -1,0 +1,66 @@
+"""That every peer gives the same answer, checked before it is measured."""
+
+import base64
+import io
+import math
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from benchmarks.peers import Peer, Request
+from benchmarks.processes import CannotCompare, Server
+
+_EXACT: Final = 1e-4  # engines add up in another order when they batch
+_OTHER_PRECISION: Final = 0.1  # of a probability: a released int8 network beside the same in float32
+
+
+def ask(server: Server, request: Request) -> Any:
+    """A peer's answer as parsed JSON; raises CannotCompare where it is no answer."""
+    made = httpx.post(
+        server.url(request), content=request.body, headers={"content-type": request.content_type}, timeout=30
+    )
+    if made.status_code != httpx.codes.OK:
+        raise CannotCompare(f"{server.peer.name} answered {made.status_code}: {made.text[:300]}")
+    return made.json()
+
+
+def check_same(peer: Peer, what: str, expected: Any, came: Any) -> float:
+    """The largest difference between two answers; raises CannotCompare where that is too large.
+
+    The name of the model may differ. Of a peer with another precision only the probabilities are compared.
+    """
+    limit = _EXACT if peer.exact else _OTHER_PRECISION
+    found = difference(_essence(peer, expected), _essence(peer, came))
+    if found > limit:
+        raise CannotCompare(f"{peer.name} answers {what} otherwise: off by {found:g}, {limit:g} is allowed")
+    return found
+
+
+def _essence(peer: Peer, answer: dict[str, Any]) -> Any:
+    if peer.exact:
+        return {name: value for name, value in answer.items() if name != "model"}
+    return [made["probabilities"] for made in answer["predictions"]]
+
+
+def difference(expected: Any, came: Any) -> float:
+    """The largest difference of two numbers in the same place; infinite where the rest is not the same."""
+    if isinstance(expected, dict) and isinstance(came, dict) and expected.keys() == came.keys():
+        return max((_of_values(name, expected[name], came[name]) for name in expected), default=0.0)
+    if isinstance(expected, list) and isinstance(came, list) and len(expected) == len(came):
+        return max((difference(*pair) for pair in zip(expected, came, strict=True)), default=0.0)
+    if isinstance(expected, float) and isinstance(came, int | float):
+        return abs(expected - came)
+    return 0.0 if expected == came else math.inf
+
+
+def _of_values(name: str, expected: Any, came: Any) -> float:
+    if name == "image" and expected != came:
+        return float(np.abs(_pixels(expected) - _pixels(came)).max())
+    return difference(expected, came)
+
+
+def _pixels(encoded: str) -> Any:
+    """Pixels on [0, 1] of a base64 PNG."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))), dtype=np.float32) / 255
