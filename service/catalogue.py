@@ -96,6 +96,11 @@ class Catalogue:
         """The tag and the model that `wanted` means to a route that encodes or decodes."""
         return _of_kind(Autoencoder, await self._find(wanted, AUTOENCODER))
 
+    def candidate(self, name: str) -> Served | None:
+        """The candidate of `name`, None where there is none or where it is what `stable` names too."""
+        served = self._aliased.get((name, "candidate"))
+        return None if served is None or served is self._aliased.get((name, "stable")) else served
+
     async def _find(self, wanted: str, default_name: str) -> Served:
         if wanted == "stable":
             return self._stable(default_name)

@@ -40,6 +40,7 @@ class Exchange:
     wants_png: bool = False
     refusal: Refusal | None = None
     model: str = ""
+    on_trial: bool = False  # whether a candidate of the model stands beside stable
     status: int = CLIENT_CLOSED_REQUEST
     stages: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)

@@ -2,14 +2,11 @@
 
 A job's turn comes at the time of its arrival plus what it will roughly take, so a small one overtakes large
 ones that came little earlier, and a large one waits no longer for smaller ones than its own size tells. A job
-that runs lets those through between its steps. The threads yield the processor to the event loop, where the
-smallest requests are answered.
+that runs lets those through between its steps.
 """
 
 import contextlib
 import heapq
-import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,11 +23,10 @@ T = TypeVar("T")
 # better than bytes, and are known once the pictures are open.
 BYTES_A_SECOND: Final = 20 * 1024 * 1024
 PIXELS_A_SECOND: Final = 100_000_000
-_NICENESS: Final = 5
 
 
 class LargeJobs:
-    """Runs jobs in `num_threads` threads of lower priority, in the order of their turns."""
+    """Runs jobs in `num_threads` threads, in the order of their turns."""
 
     def __init__(self, num_threads: int) -> None:
         self._waiting: list[_Job[Any]] = []  # a heap
@@ -60,7 +56,6 @@ class LargeJobs:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        _yield_the_processor()
         while job := self._next():
             job.run()
             del job  # or its answer would stay until the next comes
@@ -121,9 +116,3 @@ class _Job(Future[T]):
             del self  # which the error's traceback would hold, and so itself
         else:
             self.set_result(answer)
-
-
-def _yield_the_processor() -> None:
-    if sys.platform == "linux":  # where a thread has a priority of its own
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -56,6 +56,36 @@ RECONSTRUCTION_ERROR = HistogramTally(
     buckets=_ERRORS,
 )
 GENERATED = CounterTally("fashion_generated", "Samples generated, by label", ("label",))
+# While a candidate stands beside stable; the rest tells enough where one version answers all.
+VERSION_REQUESTS = CounterTally(
+    "fashion_version_requests", "Requests while a candidate is on trial", ("model", "route", "status")
+)
+VERSION_SECONDS = HistogramTally(
+    "fashion_version_seconds",
+    "From headers to answer, while a candidate is on trial",
+    ("model", "route"),
+    buckets=_SECONDS,
+)
+SHADOW_COPIES = CounterTally(
+    "fashion_shadow_copies", "Requests copied to the candidate, by what became of the copy", ("outcome",)
+)
+SHADOW_SECONDS = HistogramTally(
+    "fashion_shadow_seconds", "What a candidate takes to infer a copy", ("candidate",), buckets=_SECONDS
+)
+SHADOW_PREDICTIONS = CounterTally(
+    "fashion_shadow_predictions", "Pictures that a candidate classified in copies", ("candidate", "label")
+)
+AGREEMENT = CounterTally(
+    "fashion_candidate_agreement",
+    "Pictures classified by both versions, by whether the labels are the same",
+    ("stable", "candidate", "agrees"),
+)
+PROBABILITY_DIFFERENCE = HistogramTally(
+    "fashion_candidate_probability_difference",
+    "Of stable's label, between the two versions, without its sign",
+    ("stable", "candidate"),
+    buckets=_SHARES,
+)
 MODEL_INFO = Gauge(
     "fashion_model_info",
     "1 for every model version that is served",
@@ -85,6 +115,9 @@ def answered(exchange: Exchange, method: str) -> None:
     now = perf_counter()
     REQUESTS.inc(route, method if method in _METHODS else "other", str(int(exchange.status)))
     REQUEST_SECONDS.observe(now - exchange.started, route)
+    if exchange.on_trial:
+        VERSION_REQUESTS.inc(exchange.model, route, str(int(exchange.status)))
+        VERSION_SECONDS.observe(now - exchange.started, exchange.model, route)
     if exchange.refusal:
         REJECTED.inc(exchange.refusal.code)
     elif exchange.marked:
@@ -110,6 +143,23 @@ def classified(model: str, predictions: Sequence[Prediction]) -> None:
             NOVELTY.observe(prediction.novelty)
         if prediction.in_distribution is False:
             OUT_OF_DISTRIBUTION.inc()
+
+
+def shadowed(
+    stable: str,
+    candidate: str,
+    predictions: Sequence[Prediction],
+    others: Sequence[Prediction],
+    seconds: float,
+) -> None:
+    """Count how a candidate's predictions of the same pictures compare with stable's."""
+    SHADOW_SECONDS.observe(seconds, candidate)
+    for ours, theirs in zip(predictions, others, strict=True):
+        SHADOW_PREDICTIONS.inc(candidate, LABELS[theirs.class_index])
+        agrees = "true" if ours.class_index == theirs.class_index else "false"
+        AGREEMENT.inc(stable, candidate, agrees)
+        difference = abs(ours.probability - float(theirs.probabilities[ours.class_index]))
+        PROBABILITY_DIFFERENCE.observe(difference, stable, candidate)
 
 
 def reconstructed(reconstruction: Reconstruction) -> None:

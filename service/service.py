@@ -38,6 +38,7 @@ from service.settings import settings
 from service.sharing import share_connections
 from service.store import AUTOENCODER, CLASSIFIER, alias_source
 from service.tally import flush_often
+from service.trial import Trial
 from service.wire import (
     ClassifyInput,
     ClassifyOutput,
@@ -83,6 +84,11 @@ class FashionService:
         )
         self._batches = Batches(self._settings.batch_pictures)
         self.catalogue = Catalogue(alias_source(), max_versions_loaded=self._settings.max_versions_loaded)
+        self._trial = Trial(
+            self.catalogue,
+            share=self._settings.candidate_share,
+            shadow_share=self._settings.candidate_shadow,
+        )
         self.protocol = InferenceProtocol(self.catalogue, self._work, self._settings)
 
     @bentoml.on_deployment
@@ -113,6 +119,7 @@ class FashionService:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        self._trial.close()
         self._work.close()
 
     async def __is_ready__(self) -> bool:
@@ -122,29 +129,31 @@ class FashionService:
     async def classify(self, incoming: Incoming) -> ClassifyAnswer:
         """Tell what each picture shows, how sure that is, and how unlike the training data it looks."""
         asked = await incoming.read(ClassifyOptions, self._settings)
-        tag, classifier = await self.catalogue.classifier(asked.options.model)
-        exchange, view_side = incoming.exchange, classifier.view_side
+        exchange = incoming.exchange
+        tag, classifier = await self._trial.classifier(exchange, asked.options)
+        copy, view_side = self._trial.copy(exchange, tag), classifier.view_side
         if self._is_small(asked) and not asked.options.explain:
             with contextlib.suppress(TooLargeForTheLoop):
                 prepared = self._prepare(exchange, asked, view_side, inline=True)
                 predictions = await self._batches.classify(exchange, classifier, prepared)
                 unexplained = [None] * len(predictions)
-                return inference.classified(tag, predictions, unexplained, None, prepared)
-        infer = partial(inference.classify, tag, classifier, asked.options.explain, None)
+                return inference.classified(tag, predictions, unexplained, copy, prepared)
+        infer = partial(inference.classify, tag, classifier, asked.options.explain, copy)
         return await self._answer(exchange, asked, infer, view_side=view_side)
 
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
     async def encode(self, incoming: Incoming) -> EncodeAnswer:
         """Tell where each picture lies in latent space."""
         asked = await incoming.read(PictureOptions, self._settings)
-        tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
+        # Latents of two versions have nothing to do with each other: a candidate gives none unasked.
+        tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options, movable=False)
         return await self._answer(incoming.exchange, asked, partial(inference.encode, tag, autoencoder))
 
     @bentoml.api(input_spec=ReconstructInput, output_spec=ReconstructOutput)
     async def reconstruct(self, incoming: Incoming) -> ReconstructAnswer | bytes:
         """Encode each picture, decode it again, and tell what was lost."""
         asked = await incoming.read(PictureOptions, self._settings)
-        tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
+        tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options)
         infer = partial(inference.reconstruct, tag, autoencoder, incoming.exchange.wants_png)
         return await self._answer(incoming.exchange, asked, infer)
 
@@ -152,8 +161,10 @@ class FashionService:
     async def generate(self, incoming: Incoming) -> GenerateAnswer | bytes:
         """Draw new pictures, of one label or of any, or decode given latents."""
         asked = await incoming.read(GenerateOptions, self._settings)
-        tag, autoencoder = await self.catalogue.autoencoder(asked.options.model)
         exchange = incoming.exchange
+        # Who sends a seed or latents counts on the version that they are for.
+        movable = asked.options.seed is None and asked.options.latents is None
+        tag, autoencoder = await self._trial.autoencoder(exchange, asked.options, movable=movable)
         infer = partial(inference.generate, tag, autoencoder, asked.options, exchange.wants_png)
         small = asked.options.num_samples <= self._settings.small_generate_count
         return await self._work.run(exchange, partial(_timed, exchange, infer), small=small)
