@@ -141,28 +141,31 @@ class _Answers:
 
     def answer(self, logits: Array, features: Array, kind: InputKind) -> list[Prediction]:
         probabilities = softmax(logits * self._scale + self._bias)
-        best = probabilities.argmax(axis=1)
-        novelty = self._rank(logits, features)
+        best = probabilities.argmax(axis=1).tolist()
+        sets = self._sets(probabilities, best)
+        rank = self._rank(logits, features)
+        novelty = [None] * len(best) if rank is None else rank.tolist()
+        usual = [None] * len(best) if rank is None else (rank <= self._novelty_threshold).tolist()
         return [
             Prediction(
-                class_index=int(best[row]),
-                probabilities=probabilities[row],
-                prediction_set=self._set(probabilities[row], int(best[row])),
-                coverage=self._coverage,
-                novelty=None if novelty is None else float(novelty[row]),
-                in_distribution=None if novelty is None else bool(novelty[row] <= self._novelty_threshold),
-                prepared_as=kind,
+                best[row], probabilities[row], sets[row], self._coverage, novelty[row], usual[row], kind
             )
-            for row in range(len(probabilities))
+            for row in range(len(best))
         ]
 
-    def _set(self, probabilities: Float64, best: int) -> tuple[int, ...]:
+    def _sets(self, probabilities: Float64, best: list[int]) -> list[tuple[int, ...]]:
         if self._thresholds is None:
-            return (best,)
-        members = np.flatnonzero(probabilities >= self._thresholds).tolist()
-        if len(members) < 2:
-            return tuple(members) or (best,)
-        return tuple(sorted(members, key=lambda index: -float(probabilities[index])))
+            return [(index,) for index in best]
+        members: list[list[int]] = [[] for _ in best]
+        rows, indices = np.nonzero(probabilities >= self._thresholds)
+        for row, index in zip(rows.tolist(), indices.tolist(), strict=True):
+            members[row].append(index)
+        return [
+            tuple(found)
+            if len(found) == 1
+            else _most_probable_first(found, probabilities[row]) or (best[row],)
+            for row, found in enumerate(members)
+        ]
 
     def _rank(self, logits: Array, features: Array) -> Float64 | None:
         """The share of calibration pictures that look less unusual, (batch,)."""
@@ -211,6 +214,10 @@ class NoveltyScore:
         distance = np.sqrt(np.maximum(squared, 0))
         energy = -_log_sum_exp(logits)
         return np.asarray(self._distance_weight * distance + self._energy_weight * energy, dtype=np.float64)
+
+
+def _most_probable_first(indices: list[int], probabilities: Float64) -> tuple[int, ...]:
+    return tuple(sorted(indices, key=lambda index: -float(probabilities[index])))
 
 
 def softmax(logits: NDArray[Any]) -> Float64:
