@@ -55,9 +55,11 @@ class Artifact:
                 expected = [arrays[f"{name}/output/{tensor.name}"] for tensor in graph.spec.outputs]
             except KeyError as error:
                 raise DamagedArtifact(f"{probe.file} lacks the array {error} of graph {name}") from error
+            rounding = graph.spec.quantisation.rounding_error if graph.spec.quantisation else 0.0
+            tolerance = probe.absolute_tolerance + rounding
             for tensor, want, have in zip(graph.spec.outputs, expected, graph(*inputs), strict=True):
                 if want.shape != have.shape or not np.allclose(
-                    have, want, rtol=probe.relative_tolerance, atol=probe.absolute_tolerance
+                    have, want, rtol=probe.relative_tolerance, atol=tolerance
                 ):
                     raise ProbeMismatch(
                         f"Graph {name} does not reproduce its probe: output {tensor.name} is off by up to "

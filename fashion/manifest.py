@@ -36,12 +36,32 @@ class TensorSpec(_Strict):
     shape: tuple[int | str, ...]
 
 
+class Quantisation(_Strict):
+    """How a graph that computes in eight-bit integers was made, and what that cost.
+
+    Processors may round to the next integer differently, so that outputs differ by a few steps:
+    `rounding_error` is how far apart two ways of computing the probe were, and is allowed for beside the
+    probe's own tolerance.
+    """
+
+    activations: Literal["uint8"] = "uint8"
+    weights: Literal["int8, seven bits used"] = "int8, seven bits used"
+    pictures: Annotated[int, Field(ge=1)]
+    """Training pictures that ranges and biases were measured on."""
+    float_accuracy: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    """On validation pictures, as they are and mirrored."""
+    rounding_error: Annotated[float, Field(ge=0)]
+
+
 class GraphSpec(_Strict):
     """One exported graph: its file, and what goes in and comes out, in order."""
 
     file: FileName
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    quantisation: Quantisation | None = None
+    """None for a graph that computes in float."""
 
 
 class ImageContract(_Strict):

@@ -72,10 +72,16 @@ def answers_to_dataset(classifier: Classifier, dataset: Dataset) -> Answers:
 
 def answers_to_photographs(classifier: Classifier, photographs: Sequence[Photograph]) -> Answers:
     """Decode, prepare and classify photographs exactly as the service does."""
+    pictures = prepared_photographs(classifier, photographs)
+    return answers_to(classifier, pictures, acceptable_labels(photographs))
+
+
+def acceptable_labels(photographs: Sequence[Photograph]) -> NDArray[np.bool_]:
+    """(count, 10): which labels are right for each photograph."""
     acceptable = np.zeros((len(photographs), NUM_LABELS), dtype=bool)
     for row, photograph in enumerate(photographs):
         acceptable[row, list(photograph.acceptable_classes)] = True
-    return answers_to(classifier, prepared_photographs(classifier, photographs), acceptable)
+    return acceptable
 
 
 def prepared_photographs(classifier: Classifier, photographs: Sequence[Photograph]) -> list[Prepared]:

@@ -5,14 +5,17 @@ import shutil
 
 from rich.console import Console
 
-from fashion.artifact import Artifact
+from fashion.artifact import Artifact, open_artifact
+from fashion.classifier import Classifier
 from fashion.errors import DatasetError
 from training.calibrate import calibrate
 from training.export import check_joinable, export_run
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
+from training.quantise import quantise
 from training.runs import RunFolder
 from training.senders import PhotographSplit, split_by_sender
+from training.sharpening import CRITIC
 from training.splits import Split
 
 
@@ -23,13 +26,18 @@ def finish(
     console: Console,
     *,
     joined: RunFolder | None = None,
+    integers: bool | None = None,
 ) -> Artifact:
     """Export the run and complete the artifact; an earlier artifact of the run is replaced.
 
-    `joined` is the run of a network for photographs that goes into the same artifact.
+    `joined` is the run of a network for photographs that goes into the same artifact. `integers` says whether
+    classifiers are to compute in eight-bit integers, whatever that costs; None leaves it to the recipe, and
+    to the measured cost.
     """
     artifact = export(folder, joined)
-    artifact = complete(artifact, split, photographs, console)
+    if integers or (integers is None and folder.read_settings().build_recipe().quantise):
+        artifact = quantise(artifact, split, photographs, console, whatever_it_costs=bool(integers))
+    artifact = complete(artifact, split, photographs, console, critic=_critic(folder))
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
 
@@ -55,12 +63,24 @@ def _validation_figures(folder: RunFolder, prefix: str) -> dict[str, float]:
 
 
 def complete(
-    artifact: Artifact, split: Split, photographs: PhotographSplit | None, console: Console
+    artifact: Artifact,
+    split: Split,
+    photographs: PhotographSplit | None,
+    console: Console,
+    *,
+    critic: Classifier | None = None,
 ) -> Artifact:
-    """Fit what the artifact's kind needs beyond its weights, on pictures that training never saw."""
+    """Fit what the artifact's kind needs beyond its weights: probabilities on pictures that training never
+    saw, a prior on those that the latents were made from, by the labels that the critic sees."""
     if artifact.manifest.kind == "classifier":
         return calibrate(artifact, split, photographs, console)
-    return add_prior(artifact, split.train) if artifact.manifest.variational else artifact
+    return add_prior(artifact, split.train, critic=critic) if artifact.manifest.variational else artifact
+
+
+def _critic(folder: RunFolder) -> Classifier | None:
+    """The classifier that the run built on, if it did on one."""
+    run = folder.foundation(CRITIC)
+    return Classifier(open_artifact(run.artifact)) if run.artifact.is_dir() else None
 
 
 def available_photographs() -> PhotographSplit | None:

@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from fashion.artifact import Artifact, open_artifact, write_artifact
+from fashion.engine import Array
 
 
 def rewrite_artifact(
-    artifact: Artifact, changes: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+    artifact: Artifact,
+    changes: Mapping[str, Any],
+    files: Mapping[str, bytes] | None = None,
+    probe: Mapping[str, Array] | None = None,
 ) -> Artifact:
     """Replace the artifact by one with `changes` to its manifest's fields, and with `files` added or
-    replaced."""
+    replaced.
+
+    `probe` holds arrays of the probe that change, as `GRAPH/output/TENSOR`, where graphs were replaced.
+    """
     folder, manifest = artifact.folder, artifact.manifest
     kept: dict[str, bytes | Path] = {
         name: folder / name for name in manifest.files if name != manifest.probe.file
     }
-    arrays = artifact.arrays(manifest.probe.file)
+    arrays = {**artifact.arrays(manifest.probe.file), **(probe or {})}
     graphs = manifest.graphs.items()
     draft = folder.with_name(f".{folder.name}.rewritten")
     shutil.rmtree(draft, ignore_errors=True)

@@ -37,4 +37,5 @@ def classifier_released() -> Recipe:
         ),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, cutmix=0.5),
         released_as=RELEASED_AS,
+        quantise=True,
     )

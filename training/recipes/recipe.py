@@ -3,6 +3,7 @@
 A recipe is a plain function that returns one of these. Nothing here does any work; `fitting.py` reads it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from training.augmentation import Augmentation
@@ -27,3 +28,7 @@ class Recipe:
     """The text or paper that the recipe comes from."""
     released_as: str | None = None
     """The model's name in the store (`fashion-classifier`); None: `fashion-` and the recipe's name."""
+    quantise: bool = False
+    """Whether classifiers are exported in eight-bit integers where that costs next to nothing."""
+    builds_on: "Mapping[str, Recipe]" = field(default_factory=dict)
+    """Recipes that are trained first, by the part that they play in the system (`System.build_on`)."""
