@@ -45,12 +45,17 @@ class Clustering:
 
 
 def cluster(
-    autoencoder: Autoencoder, training: Dataset, held_out: Dataset, *, seed: int = 0
+    autoencoder: Autoencoder,
+    training: Dataset,
+    held_out: Dataset,
+    *,
+    seed: int = 0,
+    methods: Sequence[str] = METHODS,
 ) -> list[Clustering]:
     """Fit ten clusters by each method to training latents, and measure them on held-out pictures."""
     fitted = latents_of(autoencoder, training.images)
     judged = latents_of(autoencoder, held_out.images)
-    return [agreement(method, *_fit(method, fitted, judged, seed), held_out.labels) for method in METHODS]
+    return [agreement(method, *_fit(method, fitted, judged, seed), held_out.labels) for method in methods]
 
 
 def agreement(

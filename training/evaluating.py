@@ -1,6 +1,7 @@
 """One `evaluate` command: open the target, gather what there is to measure on, report, and keep the
 figures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,7 @@ from fashion.errors import DatasetError
 from training.dataset import Dataset, load_test, load_training
 from training.digits import load_digits
 from training.evaluate import Material, evaluate_classifier
-from training.evaluate_autoencoder import evaluate_autoencoder
+from training.evaluate_autoencoder import Witnesses, evaluate_autoencoder
 from training.finishing import available_photographs
 from training.report import Report
 from training.rewriting import rewrite_artifact
@@ -32,15 +33,18 @@ def evaluate_target(
     out: Path | None,
     console: Console,
     *,
-    judge: Classifier | None = None,
+    witnesses: Witnesses | None = None,
 ) -> Report:
     """Measure the target's artifact and write the report to `out`, or where it is expected.
 
-    `judge` is a classifier that is shown an autoencoder's samples, to see whether they are of their labels.
+    `witnesses` are what an autoencoder is measured with, beside the dataset's own pictures.
     """
     with opened(target) as artifact:
         dataset = load_test(data) if on == "test" else split(load_training(data)).validation
-        made = evaluate_artifact(artifact, on, dataset, judge)
+        if witnesses is not None and artifact.manifest.kind == "autoencoder":
+            learned = load_training(data) if on == "test" else split(load_training(data)).train
+            witnesses = replace(witnesses, training=learned)
+        made = evaluate_artifact(artifact, on, dataset, witnesses)
         folder = out or _report_folder(target, artifact)
         made.write(folder)
         if is_own(target):
@@ -52,11 +56,11 @@ def evaluate_target(
 
 
 def evaluate_artifact(
-    artifact: Artifact, on: SplitName, dataset: Dataset, judge: Classifier | None
+    artifact: Artifact, on: SplitName, dataset: Dataset, witnesses: Witnesses | None = None
 ) -> Report:
     """Measure an artifact by its kind."""
     if artifact.manifest.kind == "autoencoder":
-        return evaluate_autoencoder(Autoencoder(artifact), dataset, on, classifier=judge)
+        return evaluate_autoencoder(Autoencoder(artifact), dataset, on, witnesses)
     return evaluate_classifier(Classifier(artifact), _material(on, dataset))
 
 

@@ -28,6 +28,13 @@ class Posteriors:
         latents: NDArray[np.float32] = self.mean + np.exp(0.5 * self.log_variance) * noise
         return latents
 
+    def repeated(self, row: int, times: int) -> "Posteriors":
+        """One picture's posterior, as if the picture came many times."""
+        shape = (times, self.mean.shape[1])
+        return Posteriors(
+            np.broadcast_to(self.mean[row], shape), np.broadcast_to(self.log_variance[row], shape)
+        )
+
     def log_density(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """log q in nats of one latent each, row by row: (count, latent) to (count,)."""
         log_variance = self.log_variance.astype(np.float64)

@@ -8,11 +8,8 @@ from pathlib import Path
 from fashion.artifact import MANIFEST_FILE, Artifact, open_artifact
 from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
-from training.recipes.classifiers import RELEASED_AS as JUDGE
 from training.runs import RunFolder
 from training.store import RELEASE_SUFFIX, open_stored, opened_release
-
-__all__ = ["JUDGE", "is_own", "opened", "opened_judge", "own_artifact"]
 
 
 @contextmanager
@@ -29,7 +26,7 @@ def opened(target: str) -> Iterator[Artifact]:
 
 
 @contextmanager
-def opened_judge(target: str | None) -> Iterator[Classifier | None]:
+def opened_classifier(target: str | None) -> Iterator[Classifier | None]:
     """Open the classifier that `target` names, None where it names none; WrongKind for another kind."""
     if target is None:
         yield None
