@@ -1,8 +1,8 @@
 """The exact version of everything: `write` makes locks/ anew, `check` compares them with pyproject.toml.
 
-`locks/service.txt` pins what serving installs, with tracing (a Bento is built from it, and nobody can add to an
-image), `locks/all.txt` what all extras install. Both are read off real installations into an empty environment,
-so they name what comes along, too.
+`locks/service.txt` pins what serving installs, with tracing (a Bento is built from it, and an image cannot be
+added to), `locks/all.txt` what all extras install. Both are read off real installations into an empty
+environment, so they name what comes along, too.
 """
 
 import argparse

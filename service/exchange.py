@@ -40,6 +40,11 @@ class Exchange:
     wants_png: bool = False
     refusal: Refusal | None = None
     model: str = ""
+    num_pictures: int = 0
+    prepared_as: str = ""  # network_input, photograph, or mixed
+    bytes_out: int = 0
+    trace_id: str = ""
+    timeline: list[tuple[str, float, float]] | None = None  # of a traced request: stage, from, until
     on_trial: bool = False  # whether a candidate of the model stands beside stable
     status: int = CLIENT_CLOSED_REQUEST
     stages: dict[str, float] = field(default_factory=dict)
@@ -79,6 +84,8 @@ class Exchange:
         now = perf_counter()
         self.stages[stage] = self.stages.get(stage, 0.0) + now - since
         self.marked = now
+        if self.timeline is not None:
+            self.timeline.append((stage, since, now))
         return now
 
     def received(self, answer_timeout_seconds: float) -> None:

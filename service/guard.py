@@ -5,6 +5,7 @@ accepts, room in the queue), turns whatever goes wrong further in into the one e
 its X-Request-ID, and tells the metrics about it.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,6 +18,7 @@ from service.cors import CrossOrigin, Headers
 from service.draining import Draining
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
 from service.gate import Gate
+from service.observation import Observation
 from service.receiving import ClientGone, body_too_large
 from service.refusals import Refusal, internal, invalid_request, not_ready, refusal_of
 from service.routes import Route, find_route
@@ -38,6 +40,7 @@ class Guard:
         self._admission = Admission(settings.max_requests_held, settings.max_bytes_held)
         self._draining = Draining(settings.drain_seconds)
         self._gate = Gate(settings)
+        self._observation = Observation(settings)
         self._cross_origin = CrossOrigin(settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +53,7 @@ class Guard:
             return
         exchange = Exchange.of(scope, receive, Held(self._admission))
         outlet = _Outlet(exchange, send, self._draining, self._cross_origin.headers(exchange.headers))
+        drawing = self._observation.begin(exchange, scope)
         with metrics.in_progress():
             try:
                 await self._answer(exchange, scope, receive, outlet)
@@ -58,10 +62,11 @@ class Guard:
             except Exception as error:
                 refusal = refusal_of(error)
                 if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                    logger.exception("request %s failed", exchange.request_id.decode())
+                    logger.exception("A request failed")
                 await outlet.refuse(refusal)
             finally:
                 metrics.answered(exchange, scope["method"])
+                self._observation.end(drawing, exchange, scope["method"])
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._draining.watch()
@@ -70,6 +75,7 @@ class Guard:
         finally:
             self._draining.close()
             self._gate.close()
+            await asyncio.to_thread(self._observation.close)
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "_Outlet") -> None:
         route = exchange.route = find_route(scope["path"])
@@ -128,6 +134,7 @@ class _Outlet:
             self._started = True
             message["headers"] += self._common_headers()
         if not self.foreign_error:
+            self._exchange.bytes_out += len(message.get("body", b""))
             await self._send(message)
 
     async def send_empty(self, headers: Headers) -> None:
@@ -155,6 +162,7 @@ class _Outlet:
         self._exchange.status = refusal.status
         self._exchange.refusal = refusal
         body = refusal.protocol_body() if self._exchange.in_protocol else refusal.body()
+        self._exchange.bytes_out = len(body)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

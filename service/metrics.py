@@ -13,14 +13,28 @@ from time import perf_counter
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Metric, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from fashion.autoencoder import Reconstruction
 from fashion.classifier import Prediction
 from fashion.labels import LABELS
 from fashion.preparation import Prepared
+from service import metric_files
 from service.exchange import Exchange
 from service.tally import CounterTally, GaugeTally, HistogramTally, flush
+
+# Made for the workers of one server, and emptied at its start (BentoML).
+MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def multiprocess_folder() -> Path | None:
+    """What the workers of one server have in common on disk; None where there is one process alone."""
+    folder = os.environ.get(MULTIPROCESS_FOLDER)
+    return Path(folder) if folder else None
+
+
+if (_folder := multiprocess_folder()) and not metric_files.take_room(_folder):
+    del os.environ[MULTIPROCESS_FOLDER]
 
 _SECONDS: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
@@ -95,8 +109,6 @@ MODEL_INFO = Gauge(
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _serving: Final[set[tuple[str, str, str, str]]] = set()
-# Made for the workers of one server, and emptied at its start (BentoML).
-MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @contextmanager
@@ -127,8 +139,11 @@ def answered(exchange: Exchange, method: str) -> None:
 
 
 def prepared(exchange: Exchange, pictures: Sequence[Prepared]) -> None:
-    """Count the pictures of one request."""
+    """Count the pictures of one request, and note them for what else is told of it."""
     route = exchange.route.path
+    kinds = {picture.kind for picture in pictures}
+    exchange.num_pictures = len(pictures)
+    exchange.prepared_as = kinds.pop() if len(kinds) == 1 else "mixed"
     IMAGES_PER_REQUEST.observe(len(pictures), route)
     for picture in pictures:
         IMAGES.inc(route, picture.kind)
@@ -185,22 +200,17 @@ def serving(models: Iterable[tuple[str, str, str, str]]) -> None:
     _serving.update(now)
 
 
-def multiprocess_folder() -> Path | None:
-    """What the workers of one server have in common on disk; None where there is one process alone."""
-    folder = os.environ.get(MULTIPROCESS_FOLDER)
-    return Path(folder) if folder else None
-
-
 def exposition() -> bytes:
     """All metrics in Prometheus' text format, those of every worker added up as of its last flush."""
     flush()
     folder = multiprocess_folder()
     if folder is None:
         return generate_latest(_WithoutFormerModels(REGISTRY))
-    _forget_dead_workers(folder)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
-    return generate_latest(_WithoutFormerModels(registry))
+    with metric_files.locked(folder):
+        metric_files.add_up_the_dead(folder)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+        return generate_latest(_WithoutFormerModels(registry))
 
 
 class _WithoutFormerModels:
@@ -216,15 +226,3 @@ class _WithoutFormerModels:
             if metric.name == "fashion_model_info":
                 metric.samples = [sample for sample in metric.samples if sample.value]
             yield metric
-
-
-def _forget_dead_workers(folder: Path) -> None:
-    """Drop what killed workers left in the gauges of the living."""
-    for path in folder.glob("gauge_live*_*.db"):
-        pid = int(path.stem.rpartition("_")[2])
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-        except PermissionError:
-            continue

@@ -128,7 +128,7 @@ class FashionService:
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
     async def classify(self, incoming: Incoming) -> ClassifyAnswer:
         """Tell what each picture shows, how sure that is, and how unlike the training data it looks."""
-        asked = await incoming.read(ClassifyOptions, self._settings)
+        asked = await incoming.read(ClassifyOptions, self._settings, self._work)
         exchange = incoming.exchange
         tag, classifier = await self._trial.classifier(exchange, asked.options)
         copy, view_side = self._trial.copy(exchange, tag), classifier.view_side
@@ -144,7 +144,7 @@ class FashionService:
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
     async def encode(self, incoming: Incoming) -> EncodeAnswer:
         """Tell where each picture lies in latent space."""
-        asked = await incoming.read(PictureOptions, self._settings)
+        asked = await incoming.read(PictureOptions, self._settings, self._work)
         # Latents of two versions have nothing to do with each other: a candidate gives none unasked.
         tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options, movable=False)
         return await self._answer(incoming.exchange, asked, partial(inference.encode, tag, autoencoder))
@@ -152,7 +152,7 @@ class FashionService:
     @bentoml.api(input_spec=ReconstructInput, output_spec=ReconstructOutput)
     async def reconstruct(self, incoming: Incoming) -> ReconstructAnswer | bytes:
         """Encode each picture, decode it again, and tell what was lost."""
-        asked = await incoming.read(PictureOptions, self._settings)
+        asked = await incoming.read(PictureOptions, self._settings, self._work)
         tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options)
         infer = partial(inference.reconstruct, tag, autoencoder, incoming.exchange.wants_png)
         return await self._answer(incoming.exchange, asked, infer)
@@ -160,8 +160,9 @@ class FashionService:
     @bentoml.api(input_spec=GenerateInput, output_spec=GenerateOutput)
     async def generate(self, incoming: Incoming) -> GenerateAnswer | bytes:
         """Draw new pictures, of one label or of any, or decode given latents."""
-        asked = await incoming.read(GenerateOptions, self._settings)
+        asked = await incoming.read(GenerateOptions, self._settings, self._work)
         exchange = incoming.exchange
+        exchange.num_pictures = asked.options.num_samples
         # Who sends a seed or latents counts on the version that they are for.
         movable = asked.options.seed is None and asked.options.latents is None
         tag, autoencoder = await self._trial.autoencoder(exchange, asked.options, movable=movable)

@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     # Origins whose pages may ask from a browser, between commas: https://shop.example; or * for all.
     cors_origins: str = ""
 
+    # What is told of each request beside the metrics: a line of JSON on standard output, and a span to the
+    # OpenTelemetry collector at this address (OTLP over HTTP, http://collector:4318).
+    access_log: Literal["off", "json"] = "off"
+    tracing_endpoint: str | None = None
+    otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+
     alias_poll_seconds: PositiveFloat = 1.0
     # Of the requests that name no model: how many a candidate answers, and how many of the others (/classify
     # alone) it computes as well, to be compared.

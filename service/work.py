@@ -8,6 +8,7 @@ so the loop goes on.
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -51,7 +52,7 @@ class Work:
         if self._jobs >= self._max_jobs_held:
             raise overloaded(f"{self._jobs} large requests are waiting already: try again in a second")
         self._jobs += 1
-        answer = asyncio.wrap_future(self._large.submit(exchange, partial(job, False)))
+        answer = asyncio.wrap_future(self._large.submit(exchange, partial(copy_context().run, job, False)))
         gone = asyncio.ensure_future(wait_until_gone(exchange.receive))
         try:
             await asyncio.wait(

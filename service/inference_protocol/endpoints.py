@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from fashion.errors import UnknownModel
 from fashion.models import Model
+from service.base64_text import from_base64
 from service.catalogue import ALIASES, Catalogue
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope, Send
-from service.incoming import from_base64, receive_whole
+from service.incoming import receive_whole
 from service.inference_protocol.messages import InferRequest, RequestInput, read_infer_request
 from service.inference_protocol.models import PROTOCOL_MODELS, Call, ProtocolModel, Tensors
 from service.inference_protocol.tensors import Tensor, TensorType, in_bytes, in_json, json_list
@@ -29,6 +30,8 @@ from service.store import CLASSIFIER
 from service.work import TooLargeForTheLoop, Work
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+# What one thread infers, roughly: like the figures of service/large_jobs.py, it decides about turns alone.
+_ROWS_A_SECOND: Final = 3000
 
 
 async def protocol_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +122,7 @@ class InferenceProtocol:
         sent, binary = _only_input(request, tail, found)
         takes = found.kind.input(found.model)
         takes.check(sent, found.kind.max_rows(self._settings))
+        exchange.expected_seconds = max(exchange.expected_seconds, sent.shape[0] / _ROWS_A_SECOND)
         if inline and sent.shape[0] > found.kind.small_rows(self._settings):
             raise TooLargeForTheLoop
         outputs = _wanted_outputs(request, found)

@@ -133,7 +133,8 @@ def _encode(call: Call, autoencoder: Autoencoder, images: NDArray[np.uint8]) -> 
     return {"mean": latents.mean, "log_variance": latents.log_variance}
 
 
-def _decode(call: Call, autoencoder: Autoencoder, latents: NDArray[np.float32]) -> Tensors:  # noqa: ARG001
+def _decode(call: Call, autoencoder: Autoencoder, latents: NDArray[np.float32]) -> Tensors:
+    call.exchange.num_pictures = len(latents)
     images = autoencoder.decode(latents)
     metrics.generated([None] * len(images))
     return {"images": images}
