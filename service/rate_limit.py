@@ -25,6 +25,7 @@ from time import monotonic
 from typing import Final
 
 from fashion.errors import InvalidValue
+from service.metric_files import reserve
 from service.refusals import Refusal
 
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -125,7 +126,7 @@ class RateLimit:
 
 def _shared_file(path: Path) -> int:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.ftruncate(file, _TABLE_BYTES)
+    reserve(file, _TABLE_BYTES)
     return file
 
 

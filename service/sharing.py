@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from service.metric_files import reserve
+
 _SLOT: Final = struct.Struct("<qq")  # a process, and the connections that it has
 _SLOTS: Final = 256
 _NEVER_TAKEN: Final = 0  # in the place of a process
@@ -34,7 +36,7 @@ class ConnectionTable:
         """Take a slot in the folder's table; the slot of a process that has ended is free."""
         with (folder / _FILE).open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.truncate(_SLOT.size * _SLOTS)
+            reserve(file.fileno(), _SLOT.size * _SLOTS)
             self._table = mmap.mmap(file.fileno(), _SLOT.size * _SLOTS)
             self._own = self._free_slot()
             self._count = 0
