@@ -13,7 +13,7 @@ def vae_2d() -> Recipe:
         summary="small VAE of two dimensions, released for the 30x30 manifold",
         system=VariationalSettings(ConvolutionalSettings(latent_size=2, width=16, full_width=8)),
         optimisation=Optimisation(
-            epochs=8,
+            epochs=5,
             batch_size=128,
             learning_rate=2e-3,
             warm_up=0.1,
