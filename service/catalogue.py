@@ -23,7 +23,7 @@ from fashion.manifest import Manifest
 from fashion.models import Model, load_model
 from service import metrics
 from service.refusals import echo, not_ready
-from service.store import AUTOENCODER, CLASSIFIER, SERVED, AliasSource, model_folder
+from service.store import AUTOENCODER, CLASSIFIER, COMPANION, SERVED, AliasSource, model_folder
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class Catalogue:
             return self._aliases, before, str(error)
         after: dict[tuple[str, AliasName], Served] = {}
         wrong: list[str] = []
-        for name, alias in product(SERVED, ALIASES):
+        for name, alias in product((*SERVED, COMPANION), ALIASES):
             try:
                 served = self._named(aliases, before, name, alias)
             except (FashionError, OSError) as error:
@@ -184,10 +184,11 @@ class Catalogue:
         return aliases, after, "; ".join(wrong)
 
     def _named(self, aliases: Aliases, before: Aliased, name: str, alias: AliasName) -> Served | None:
-        """What an alias names now, loaded if it is not yet; a candidate may be nothing, stable may not."""
+        """What an alias names now, loaded if it is not yet; of what a route needs, stable must be
+        something."""
         version = aliases.version(name, alias)
         if version is None:
-            if alias == "candidate":
+            if alias == "candidate" or name not in SERVED:
                 return None
             raise AliasError("it names no version; publish one and promote it")
         tag = f"{name}:{version}"

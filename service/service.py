@@ -36,7 +36,7 @@ from service.schemas import (
 )
 from service.settings import settings
 from service.sharing import share_connections
-from service.store import AUTOENCODER, CLASSIFIER, alias_source
+from service.store import AUTOENCODER, CLASSIFIER, COMPANION, alias_source
 from service.tally import flush_often
 from service.trial import Trial
 from service.wire import (
@@ -76,6 +76,7 @@ class FashionService:
     # BentoML packs what a class attribute names into the Bento; the catalogue finds it there again.
     packed_classifier = pinned_model(CLASSIFIER)
     packed_autoencoder = pinned_model(AUTOENCODER)
+    packed_companion = pinned_model(COMPANION)
 
     def __init__(self) -> None:
         self._settings = settings()

@@ -19,6 +19,8 @@ from fashion.errors import AliasError, DamagedArtifact, UnknownModel
 CLASSIFIER: Final = "fashion-classifier"
 AUTOENCODER: Final = "fashion-vae"
 SERVED: Final = (CLASSIFIER, AUTOENCODER)
+# Served by name where the store has it; no route needs it, so it never decides whether the service is ready.
+COMPANION: Final = "fashion-vae-2d"
 
 # In a Bento this file is <bento>/src/service/store.py.
 _BENTO_YAML: Final = Path(__file__).resolve().parents[2] / "bento.yaml"

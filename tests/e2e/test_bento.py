@@ -13,7 +13,10 @@ import pytest
 from fashion.aliases import ALIAS_FILE, promote
 from tests.e2e.server import ROOT, environment, serving
 from tests.http.pictures import parts, picture
-from tests.stores import CLASSIFIER, publish_tiny, store_at
+from tests.stores import CLASSIFIER, publish, publish_tiny, store_at
+from tests.tiny_artifacts import tiny_autoencoder
+
+COMPANION = "fashion-vae-2d"
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +25,9 @@ def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("built-home")
     with store_at(home):
         publish_tiny(home, "v1", seed=1)
+        tiny_autoencoder(home / "drafts" / COMPANION, name=COMPANION)
+        publish(f"{COMPANION}:c1", home / "drafts" / COMPANION)
+        promote(home / ALIAS_FILE, COMPANION, "c1")
         command = [sys.executable, "-m", "bentoml", "build", "--version", "test", str(ROOT)]
         built = subprocess.run(command, env=environment(home), capture_output=True, text=True)
         assert built.returncode == 0, built.stdout + built.stderr
@@ -56,6 +62,8 @@ def test_it_serves_the_versions_it_was_built_with_wherever_the_aliases_point(bui
         promote(built_home / ALIAS_FILE, CLASSIFIER, "v1", alias="candidate")
         by_name = httpx.post(f"{server.url}/classify?model=fashion-classifier", files=parts(picture())).json()
         assert by_name["model"] == "fashion-classifier:v1"
+        drawn = httpx.post(f"{server.url}/generate", json={"model": COMPANION}).json()
+        assert drawn["model"] == f"{COMPANION}:c1"
 
 
 @pytest.mark.slow
