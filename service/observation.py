@@ -23,7 +23,7 @@ class Observation:
 
     def begin(self, exchange: Exchange, scope: Scope) -> "Drawing | None":
         """A request has arrived."""
-        request_log.request_id.set(exchange.request_id.decode())
+        request_log.request_id.set(exchange.request_id)
         return self._spans.begin(exchange, scope) if self._spans else None
 
     def end(self, drawing: "Drawing | None", exchange: Exchange, method: str) -> None:
@@ -32,7 +32,7 @@ class Observation:
             drawing.end(exchange, method)
         if self._logs_access:
             request_log.write_access_line(exchange, method)
-        request_log.request_id.set("")
+        request_log.request_id.set(b"")
 
     def close(self) -> None:
         """The server ends: send what is still queued."""

@@ -23,7 +23,7 @@ _TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*"
 )
 
-request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
+request_id: Final[ContextVar[bytes]] = ContextVar("request_id", default=b"")
 
 
 def name_requests_in_log() -> None:
@@ -44,7 +44,7 @@ class _NamingRequests:
         record: logging.LogRecord = self._make(*arguments, **named)
         if answered := request_id.get():
             # A well-formed id holds no %, so the message's own arguments still fit.
-            record.msg = f"{record.msg} [request {answered}]"
+            record.msg = f"{record.msg} [request {answered.decode()}]"
         return record
 
 

@@ -30,6 +30,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from service.exchange import Exchange, Scope
 
 _NAME: Final = "fashion-service"
+# With every retry, and so about as long as a worker that ends waits for a collector that is gone.
+_EXPORT_SECONDS: Final = 3
 # What monitoring asks every few seconds would drown what users ask.
 _NOT_TRACED: Final = frozenset(
     {"/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready"}
@@ -46,7 +48,8 @@ class Spans:
             "OTEL_RESOURCE_ATTRIBUTES", ""
         )
         resource = Resource.create({} if named else {SERVICE_NAME: _NAME})
-        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+        timeout = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else _EXPORT_SECONDS
+        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=timeout)
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer(_NAME)
