@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks import pages
 from benchmarks.peers import PEERS
-from benchmarks.plan import Plan
+from benchmarks.plan import DEFAULT, Plan
 from benchmarks.results import Results
 from benchmarks.running import run
 from benchmarks.workloads import WORKLOADS
@@ -52,14 +52,14 @@ def _options() -> argparse.Namespace:
         "--connections",
         nargs="+",
         type=int,
-        default=[1, 8, 32, 128],
+        default=DEFAULT.connections,
         help="of the closed loop with small pictures",
     )
     parser.add_argument(
         "--open-loop",
         nargs="*",
         type=float,
-        default=[0.25, 0.5, 0.75],
+        default=DEFAULT.shares,
         metavar="SHARE",
         help="rates of the open loop, as shares of our capacity; none: no open loop",
     )
@@ -68,9 +68,11 @@ def _options() -> argparse.Namespace:
         type=float,
         help="requests/s that the shares are of; default: ours at 32 connections in the first round",
     )
-    parser.add_argument("--seconds", type=int, default=2, help="length of each load, whole seconds")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="interleaved; the tables show medians and spread"
+        "--seconds", type=int, default=DEFAULT.seconds, help="length of each load, whole seconds"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=DEFAULT.rounds, help="interleaved; the tables show medians and spread"
     )
     parser.add_argument("--workers", type=int, default=2, help="of every server")
     parser.add_argument(

@@ -5,7 +5,7 @@ from typing import Final
 
 from benchmarks import tables
 from benchmarks.peers import PEERS
-from benchmarks.plots import plot_open_loop, plot_throughput
+from benchmarks.plots import plot_open_loop, plot_ratios, plot_throughput
 from benchmarks.processes import ROOT
 from benchmarks.results import Results
 
@@ -27,6 +27,7 @@ def write(results: Results) -> None:
     _replace(PAGE, "benchmarks", report(results))
     plot_throughput(results, IMAGES / "benchmarks-throughput.svg")
     plot_open_loop(results, IMAGES / "benchmarks-open-loop.svg")
+    plot_ratios(results, IMAGES / "benchmarks-ratios.svg")
 
 
 def summary(results: Results) -> str:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from benchmarks.peers import Peer
-from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SMALL, Workload
+from benchmarks.peers import PEERS, Peer
+from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SMALL, WORKLOADS, Workload
 
 SHARING_CONNECTIONS: Final = 8  # at which the work must be shared out among the workers
 CAPACITY_CONNECTIONS: Final = 32  # at which our requests/s are what open-loop rates are shares of
 
-_SECONDS_TO_START_AND_STOP: Final = 9.0
+_SECONDS_TO_START_AND_STOP: Final = 6.0
 _SECONDS_FOR_FLOORS: Final = 8.0
-WARM_UP_SECONDS: Final = 1
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,16 @@ class Plan:
         chosen = [workload for workload in self.workloads if peer.takes(workload)]
         return [workload for workload in chosen if workload == SMALL] if peer.bare else chosen
 
-    def closed(self, workload: Workload) -> tuple[int, ...]:
+    def closed(self, peer: Peer, workload: Workload) -> tuple[int, ...]:
         """The numbers of connections that a workload is driven with."""
+        if peer.bare:
+            return tuple(number for number in self.connections if number in (1, CAPACITY_CONNECTIONS))
         few = {PHONE.name: (1, 8), LARGE.name: (1,), MANY.name: (1,), GENERATE.name: (1, 8)}
         return few.get(workload.name, self.connections)
+
+    def warm_up_seconds(self, workload: Workload) -> int:
+        """How long a workload is driven before it is measured; one request at a time is warm at once."""
+        return 0 if workload in (LARGE, MANY) else 1
 
     def opened(self, peer: Peer) -> tuple[float, ...]:
         """The shares of our capacity that a peer is driven at, with small pictures."""
@@ -59,5 +64,18 @@ class Plan:
         return self.rounds * (_SECONDS_FOR_FLOORS + sum(self._seconds(peer) for peer in self.peers))
 
     def _seconds(self, peer: Peer) -> float:
-        loads = sum(WARM_UP_SECONDS + self.seconds * len(self.closed(each)) for each in self.taken(peer))
+        loads = sum(
+            self.warm_up_seconds(each) + self.seconds * len(self.closed(peer, each))
+            for each in self.taken(peer)
+        )
         return _SECONDS_TO_START_AND_STOP + loads + (self.seconds + 1) * len(self.opened(peer))
+
+
+DEFAULT: Final = Plan(
+    peers=PEERS,
+    workloads=WORKLOADS,
+    connections=(1, 8, CAPACITY_CONNECTIONS, 128),
+    shares=(0.25, 0.5, 0.75),
+    rounds=3,
+    seconds=2,
+)

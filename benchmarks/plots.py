@@ -1,4 +1,4 @@
-"""Results as two drawings: requests a second of everyone, and latency at rates that everyone is given."""
+"""Results as drawings: requests a second, latency at rates that everyone is given, and ours over theirs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,12 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks import tables
-from benchmarks.peers import OURS
+from benchmarks.peers import BARE, OURS
 from benchmarks.results import Results
-from benchmarks.targets import p50, p99, rate
+from benchmarks.targets import BUSY, cpu_ms, p50, p99, p999, rate
 from benchmarks.workloads import SMALL
 
+_MEASURES: Final = {"requests/s": rate, "p50": p50, "p99": p99, "p99.9": p999, "CPU a request": cpu_ms}
 _OURS: Final = "#c2410c"
 _THEIRS: Final = "#94a3b8"
 # Text stays text and ids stay the same: the files are small, and differ only where numbers do.
@@ -31,7 +32,7 @@ def plot_throughput(results: Results, path: Path) -> None:
     with _figure(path, len(points), 3.2) as axes:
         for axis, point in zip(axes, points, strict=False):
             seen = {name: results.spread(name, point, rate) for name in results.peers(point)}
-            rows = [(name, value) for name, value in seen.items() if value and not name.startswith("empty-")]
+            rows = [(name, value) for name, value in seen.items() if value and name not in BARE]
             rows.sort(key=lambda row: row[1].median)
             middles = [value.median for _, value in rows]
             reach = [[v.median - v.low for _, v in rows], [v.high - v.median for _, v in rows]]
@@ -53,6 +54,22 @@ def plot_open_loop(results: Results, path: Path) -> None:
                 axis.plot(*zip(*drawn, strict=True), marker="o", ms=3, label=peer, **style)
             axis.set(yscale="log", xlabel="% of our capacity asked for", ylabel=f"{name}, ms")
         axes[-1].legend(frameon=False, fontsize=8)
+
+
+def plot_ratios(results: Results, path: Path) -> None:
+    """Ours over theirs at 32 connections, a row for each measure: requests/s, latencies, processor time."""
+    shown = [name for name in results.peers(BUSY) if name not in {OURS, *BARE}]
+    with _figure(path, 1, 7.5) as (axis,):
+        for place, name in enumerate(shown):
+            ratios = [results.ratio(OURS, name, BUSY, metric) for metric in _MEASURES.values()]
+            drawn = [(seen.median, row) for row, seen in enumerate(ratios) if seen]
+            heights = [row + 0.12 * (place - (len(shown) - 1) / 2) for _, row in drawn]
+            axis.plot([ratio for ratio, _ in drawn], heights, "o", ms=5, label=name)
+        axis.axvline(1, color=_OURS, lw=1)
+        axis.set(xscale="log", xlabel=f"{OURS} / theirs, 32 connections", yticks=range(len(_MEASURES)))
+        axis.set_yticklabels(list(_MEASURES))
+        axis.invert_yaxis()
+        axis.legend(frameon=False, fontsize=8)
 
 
 @contextmanager

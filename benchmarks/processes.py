@@ -17,7 +17,9 @@ from benchmarks.peers import Peer, Request
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _READY_SECONDS: Final = 60
-_SETTLE_SECONDS: Final = 10
+_LOADING_SECONDS: Final = 10  # that a second worker may take longer than the first
+_PAUSE_SECONDS: Final = 0.1
+_AT_REST: Final = 0.2  # of a core
 
 
 class CannotCompare(Exception):
@@ -48,6 +50,17 @@ class Server:
     def cpu_seconds(self) -> dict[int, float]:
         """Processor time used so far, by process id, of the whole tree."""
         return {process.pid: _used(process) for process in self.tree()}
+
+    def rest(self, patience_seconds: float = 2.0) -> None:
+        """Wait until nothing is left to do: a worker still loading, or requests whose client has gone."""
+        deadline = time.monotonic() + patience_seconds
+        before = sum(self.cpu_seconds().values())
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
+            now = sum(self.cpu_seconds().values())
+            if now - before < _AT_REST * _PAUSE_SECONDS:
+                return
+            before = now
 
     def peak_memory_mib(self) -> float:
         """The sum of every process's highest resident memory; shared pages count once for each."""
@@ -82,7 +95,7 @@ def running(
         try:
             _wait(process, f"http://127.0.0.1:{port}{first.path}", first, log)
             server = Server(peer, psutil.Process(process.pid), port, time.perf_counter() - began)
-            _settle(server)
+            server.rest(_LOADING_SECONDS)
             yield server
         finally:
             _stop(process)
@@ -106,18 +119,6 @@ def _wait(process: subprocess.Popen[bytes], url: str, first: Request, log: IO[by
         f"{process.args!r} did not answer within {_READY_SECONDS} s; last came {told}. Its log ends:\n"
         f"{log.read().decode(errors='replace')[-3000:]}"
     )
-
-
-def _settle(server: Server) -> None:
-    """Wait until no process is still loading: a worker may answer while the others start."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    before = sum(server.cpu_seconds().values())
-    while time.monotonic() < deadline:
-        time.sleep(0.25)
-        now = sum(server.cpu_seconds().values())
-        if now - before < 0.03:
-            return
-        before = now
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.load import Load
 from benchmarks.plan import Point
+
+WEIGHTS: Final = ("seconds_to_ready", "peak_memory_mib", "worker_memory_mib")  # of `Weighed`
 
 Metric = Callable[["Measured"], float | None]
 
@@ -43,11 +45,6 @@ class Measured:
     load: Load
     cpu_ms: float  # of all its processes, a request
     sharing: float | None
-
-    @property
-    def cpu_us(self) -> float:
-        """Microseconds of processor time a request."""
-        return 1e3 * self.cpu_ms
 
 
 @dataclass(frozen=True)

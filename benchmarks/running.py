@@ -17,7 +17,7 @@ from benchmarks.apps import answering
 from benchmarks.floor import floors
 from benchmarks.load import Load
 from benchmarks.peers import OURS, Peer
-from benchmarks.plan import CAPACITY_CONNECTIONS, WARM_UP_SECONDS, Plan, Point
+from benchmarks.plan import CAPACITY_CONNECTIONS, Plan, Point
 from benchmarks.processes import ROOT, CannotCompare, Server, running
 from benchmarks.results import Measured, Results, Weighed, machine
 from benchmarks.sameness import ask, check_same
@@ -110,8 +110,9 @@ class _Run:
     def _drive_closed(self, server: Server, workload: Workload, number: int) -> None:
         asked = server.peer.request(workload)
         url, body, media_type = server.url(asked), asked.body, asked.content_type
-        wrk.drive(url, body, media_type, connections=8, seconds=WARM_UP_SECONDS)
-        for connections in self._plan.closed(workload):
+        if warm_up := self._plan.warm_up_seconds(workload):
+            wrk.drive(url, body, media_type, connections=8, seconds=warm_up)
+        for connections in self._plan.closed(server.peer, workload):
             with self._measuring(server, Point(workload.name, "closed", connections), number) as loads:
                 loads.append(
                     wrk.drive(url, body, media_type, connections=connections, seconds=self._plan.seconds)
@@ -144,6 +145,7 @@ class _Run:
     def _measuring(self, server: Server, point: Point, number: int) -> Iterator[list[Load]]:
         """Note the load that the block appends, with the processor time that the server spent on it."""
         loads: list[Load] = []
+        server.rest()
         workers = [worker.pid for worker in server.workers()]
         before = server.cpu_seconds()
         yield loads

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.peers import OURS
+from benchmarks.peers import BARE, OURS
 from benchmarks.plan import Point
-from benchmarks.results import Measured, Metric, Results, Spread
-from benchmarks.targets import BUSY, EIGHT, ONE, TARGETS, Target, over_floor_us, p50, p99, rate
+from benchmarks.results import WEIGHTS, Measured, Metric, Results, Spread
+from benchmarks.targets import BUSY, EIGHT, ONE, TARGETS, Target, cpu_ms, over_floor_us, p50, p99, p999, rate
 from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SMALL
 
 _TITLES = {
@@ -68,7 +68,7 @@ def peers(results: Results) -> str:
         "p50, p99 ms",
         "ours / theirs",
     )
-    shown = [name for name in results.peers(BUSY) if not name.startswith("empty-")]
+    shown = [name for name in results.peers(BUSY) if name not in BARE]
     rows = []
     for name in sorted(shown, key=lambda each: -_middle(results, each, BUSY, rate)):
         cells = [f"**{name}**" if name == OURS else name]
@@ -80,46 +80,39 @@ def peers(results: Results) -> str:
 
 
 def closed(results: Results, point: Point) -> str:
-    """Every peer at one load of the closed loop, the fastest first."""
-    head = ("", "requests/s", "ours / theirs", "p50 ms", "p99 ms", "p99.9 ms", "errors", "CPU ms a request")
+    """Every peer at one load of the closed loop, the fastest first; in brackets ours over theirs."""
+    head = ("", "requests/s", "ours / theirs", "p50 ms", "p99 ms", "p99.9 ms", "CPU ms a request", "errors")
     names = sorted(results.peers(point), key=lambda each: -_middle(results, each, point, rate))
-    return _table(
-        head,
-        (
-            [
-                name,
-                spread(results.spread(name, point, rate)),
-                spread(results.ratio(OURS, name, point, rate)),
-                *_latencies(results, name, point),
-                str(results.errors(name, point)),
-                middle(results.spread(name, point, lambda made: made.cpu_ms)),
-            ]
-            for name in names
-        ),
-    )
+    rates = {name: spread(results.spread(name, point, rate)) for name in names}
+    ratios = {name: spread(results.ratio(OURS, name, point, rate)) for name in names}
+    return _table(head, ([name, rates[name], ratios[name], *_costs(results, name, point)] for name in names))
 
 
 def opened(results: Results, point: Point) -> str:
-    """Every peer at one rate of the open loop, the soonest first."""
-    head = (
-        "",
-        "p50 ms",
-        "ours / theirs",
-        "p99 ms",
-        "p99.9 ms",
-        "errors",
-        "CPU ms a request",
-        "sent late, p99 ms",
-    )
+    """Every peer at one rate of the open loop, the soonest first; in brackets ours over theirs."""
+    head = ("", "sent late, p99 ms", "p50 ms", "p99 ms", "p99.9 ms", "CPU ms a request", "errors")
     names = sorted(results.peers(point), key=lambda each: _middle(results, each, point, p50))
-    rows = []
-    for name in names:
-        half, *rest = _latencies(results, name, point)
-        ratio = spread(results.ratio(OURS, name, point, p50))
-        errors = str(results.errors(name, point))
-        cpu = middle(results.spread(name, point, lambda made: made.cpu_ms))
-        rows.append([name, half, ratio, *rest, errors, cpu, middle(results.spread(name, point, _late))])
-    return _table(head, rows)
+    late = {name: middle(results.spread(name, point, lambda made: made.load.late)) for name in names}
+    return _table(head, ([name, late[name], *_costs(results, name, point)] for name in names))
+
+
+def _costs(results: Results, name: str, point: Point) -> list[str]:
+    """Latencies, processor time and errors; a percentile that too few requests were there for is not told."""
+    told = [
+        _beside(results, name, point, metric)
+        for metric in (p50, _if_enough(p99, 100), _if_enough(p999, 1000), cpu_ms)
+    ]
+    return [*told, str(results.errors(name, point))]
+
+
+def _beside(results: Results, name: str, point: Point, metric: Metric) -> str:
+    """A peer's median, and in brackets ours over theirs."""
+    told, ratio = middle(results.spread(name, point, metric)), results.ratio(OURS, name, point, metric)
+    return told if ratio is None or name == OURS else f"{told} ({number(ratio.median)})"
+
+
+def _if_enough(metric: Metric, requests: int) -> Metric:
+    return lambda made: metric(made) if made.load.requests >= requests else None
 
 
 def servers(results: Results) -> str:
@@ -128,25 +121,20 @@ def servers(results: Results) -> str:
         "",
         "ready after s",
         "peak memory MiB, all processes",
+        "ours / theirs",
         "of a worker",
-        "busiest / idlest worker",
-        "largest difference",
+        "busiest / idlest worker, 8 connections",
+        "answers differ by",
     )
-    return _table(
-        head,
-        (
-            [
-                name,
-                *(
-                    spread(results.weight(name, each))
-                    for each in ("seconds_to_ready", "peak_memory_mib", "worker_memory_mib")
-                ),
-                spread(results.spread(name, EIGHT, lambda made: made.sharing)),
-                f"{results.differences[name]:.1g}" if name in results.differences else _NONE,
-            ]
-            for name in results.peers()
-        ),
-    )
+    rows = []
+    for name in results.peers():
+        ready, memory, worker = (results.weight(name, each) for each in WEIGHTS)
+        ours = results.weight(OURS, WEIGHTS[1])
+        beside = number(ours.median / memory.median) if ours and memory else _NONE
+        sharing = spread(results.spread(name, EIGHT, lambda made: made.sharing))
+        differs = f"{results.differences[name]:.1g}" if name in results.differences else _NONE
+        rows.append([name, spread(ready), spread(memory), beside, spread(worker), sharing, differs])
+    return _table(head, rows)
 
 
 def floor(results: Results) -> str:
@@ -162,10 +150,7 @@ def floor(results: Results) -> str:
         ("Starlette answering pictures", _us(results, "starlette")),
         ("our service answering pictures", _us(results, OURS)),
         ("**ours over the floor**", over_floor_us(results)),
-        (
-            "CPU time of ours, a request at 32 connections",
-            results.spread(OURS, BUSY, lambda made: made.cpu_us),
-        ),
+        ("CPU time of ours, a request at 32 connections", results.spread(OURS, BUSY, _cpu_us)),
     ]
     return _table(("", "us"), ([name, spread(seen)] for name, seen in steps))
 
@@ -178,25 +163,12 @@ def title(point: Point) -> str:
     return f"{what}, {point.level:g} connection{'s' if point.level > 1 else ''}"
 
 
+def _cpu_us(made: Measured) -> float:
+    return 1e3 * made.cpu_ms
+
+
 def _us(results: Results, peer: str) -> Spread | None:
     return results.spread(peer, ONE, lambda made: 1e3 * made.load.p50)
-
-
-def _latencies(results: Results, name: str, point: Point) -> list[str]:
-    """p50, p99 and p99.9; a share that too few requests were there for is not told."""
-    return [
-        middle(results.spread(name, point, _if_enough(lambda made: made.load.p50, 1))),
-        middle(results.spread(name, point, _if_enough(lambda made: made.load.p99, 100))),
-        middle(results.spread(name, point, _if_enough(lambda made: made.load.p999, 1000))),
-    ]
-
-
-def _if_enough(metric: Metric, requests: int) -> Metric:
-    return lambda made: metric(made) if made.load.requests >= requests else None
-
-
-def _late(made: Measured) -> float:
-    return made.load.late
 
 
 def _middle(results: Results, name: str, point: Point, metric: Metric) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from benchmarks.peers import OURS, PEERS
+from benchmarks.peers import BARE, OURS, PEERS
 from benchmarks.plan import SHARING_CONNECTIONS, Point
 from benchmarks.results import Measured, Results, Spread
 from benchmarks.workloads import LARGE, MANY, PHONE, SMALL
@@ -17,7 +17,7 @@ BUSY: Final = Point(SMALL.name, "closed", 32)
 _ONE_LARGE: Final = Point(LARGE.name, "closed", 1)
 _ONE_PHONE: Final = Point(PHONE.name, "closed", 1)
 _ONE_OF_MANY: Final = Point(MANY.name, "closed", 1)
-_RIVALS: Final = tuple(peer.name for peer in PEERS if not peer.bare and peer.name != OURS)
+_RIVALS: Final = tuple(peer.name for peer in PEERS if peer.name not in {OURS, *BARE})
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ def p50(made: Measured) -> float:
 def p99(made: Measured) -> float:
     """The latency in milliseconds that 99 of 100 requests stay below."""
     return made.load.p99
+
+
+def p999(made: Measured) -> float:
+    """The latency in milliseconds that 999 of 1000 requests stay below."""
+    return made.load.p999
+
+
+def cpu_ms(made: Measured) -> float:
+    """Milliseconds of processor time that a request takes, of all the server's processes."""
+    return made.cpu_ms
 
 
 def stalls(made: Measured) -> float:

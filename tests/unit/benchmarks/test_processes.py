@@ -1,0 +1,45 @@
+"""A real server of two workers, weighed while it runs and gone when it is stopped."""
+
+import socket
+import sys
+from dataclasses import replace
+
+import httpx
+import psutil
+import pytest
+
+from benchmarks.peers import PEERS
+from benchmarks.processes import CannotCompare, running
+from benchmarks.workloads import SMALL
+
+EMPTY = next(peer for peer in PEERS if peer.name == "empty-starlette")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_server_is_started_weighed_and_stopped_with_its_workers():
+    asked = EMPTY.request(SMALL)
+    with running(EMPTY, free_port(), 2, {}, asked) as server:
+        tree = server.tree()
+        workers = server.workers()
+        before = sum(server.cpu_seconds().values())
+        for _ in range(200):
+            httpx.post(server.url(asked), content=asked.body)
+        assert sum(server.cpu_seconds().values()) > before
+        assert 10 < server.worker_memory_mib() < server.peak_memory_mib()
+        assert 0 < server.seconds_to_ready < 60
+    assert len(workers) == 2
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in tree)
+
+
+def test_a_server_that_ends_at_once_is_told_with_its_log():
+    broken = replace(EMPTY, command=(sys.executable, "-c", "raise SystemExit('no model here')"))
+    with (
+        pytest.raises(CannotCompare, match="no model here"),
+        running(broken, free_port(), 2, {}, EMPTY.request(SMALL)),
+    ):
+        pass

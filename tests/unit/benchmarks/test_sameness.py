@@ -1,0 +1,54 @@
+import base64
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.peers import PEERS
+from benchmarks.processes import CannotCompare
+from benchmarks.sameness import check_same, difference
+
+BY_NAME = {peer.name: peer for peer in PEERS}
+
+
+def png(level: int) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((4, 4), level, np.uint8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def answer(probability: float, label: str = "Coat", model: str = "fashion-classifier") -> dict:
+    prediction = {"label": label, "probabilities": {"Coat": probability, "Bag": 1 - probability}}
+    return {"model": model, "predictions": [prediction]}
+
+
+def test_the_order_of_keys_and_the_name_of_the_model_may_differ():
+    turned = dict(reversed(answer(0.7, model="fashion-classifier:v1").items()))
+    assert check_same(BY_NAME["starlette"], "small-png", answer(0.7), turned) == 0
+
+
+def test_another_number_or_another_label_is_another_answer():
+    with pytest.raises(CannotCompare, match=r"starlette answers small-png otherwise: off by 0\.01"):
+        check_same(BY_NAME["starlette"], "small-png", answer(0.7), answer(0.71))
+    with pytest.raises(CannotCompare):
+        check_same(BY_NAME["starlette"], "small-png", answer(0.7), answer(0.7, label="Bag"))
+
+
+def test_torch_may_be_off_by_what_quantising_took():
+    found = check_same(BY_NAME["fastapi-torch"], "small-png", answer(0.7), answer(0.72))
+    assert found == pytest.approx(0.02)
+    with pytest.raises(CannotCompare):
+        check_same(BY_NAME["fastapi-torch"], "small-png", answer(0.7), answer(0.4))
+
+
+def test_pictures_are_compared_by_their_pixels():
+    assert difference({"image": png(100)}, {"image": png(102)}) == pytest.approx(2 / 255)
+
+
+@pytest.mark.parametrize(
+    ("expected", "came"), [([1.0], [1.0, 2.0]), ({"a": 1}, {"b": 1}), (None, 0.5), ("a", "b")]
+)
+def test_answers_of_another_shape_are_infinitely_far(expected, came):
+    assert difference(expected, came) == math.inf
