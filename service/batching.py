@@ -7,6 +7,7 @@ for more to come. One pass costs less than several, by what the engine and numpy
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -25,6 +26,16 @@ class _Waiting:
     classifier: Classifier
     pictures: list[Prepared]
     answer: Answer
+
+
+def passes(
+    max_pictures: int, between: Callable[[], None], pictures: list[Prepared]
+) -> Iterator[list[Prepared]]:
+    """The pictures of a large request, as many at a time as the engine is warm for, with `between` called
+    before each pass."""
+    for start in range(0, len(pictures), max_pictures):
+        between()
+        yield pictures[start : start + max_pictures]
 
 
 class Batches:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -63,8 +63,12 @@ Aliased = Mapping[tuple[str, AliasName], Served]
 class Catalogue:
     """Every loaded version, by tag and by alias. Changed from the event loop's thread alone."""
 
-    def __init__(self, source: AliasSource, *, max_versions_loaded: int) -> None:
+    def __init__(
+        self, source: AliasSource, *, max_versions_loaded: int, warm_up: Callable[[Model], None]
+    ) -> None:
+        """`warm_up` runs a model before it may answer."""
         self._source = source
+        self._warm_up = warm_up
         self._stamp: object = ()
         self._aliases = Aliases()
         self._aliased: Aliased = {}
@@ -132,7 +136,7 @@ class Catalogue:
         async with self._loading:
             if tag not in self._by_tag:
                 try:
-                    self._by_tag[tag] = await asyncio.to_thread(_load, name, version)
+                    self._by_tag[tag] = await asyncio.to_thread(self._load, name, version)
                 except ArtifactError as error:
                     logger.warning("%s cannot be served: %s", tag, error)
                     raise not_ready(f"{tag} cannot be served, because its artifact is damaged") from None
@@ -193,7 +197,15 @@ class Catalogue:
             raise AliasError("it names no version; publish one and promote it")
         tag = f"{name}:{version}"
         known = (served for served in before.values() if served.tag == tag)
-        return next(known, None) or self._by_tag.get(tag) or _load(name, version)
+        return next(known, None) or self._by_tag.get(tag) or self._load(name, version)
+
+    def _load(self, name: str, version: str) -> Served:
+        """Load a version from the store, run its probe and warm it up; UnknownModel or ArtifactError where it
+        cannot be served."""
+        model = load_model(model_folder(f"{name}:{version}"))
+        model.artifact.check_probe()
+        self._warm_up(model)
+        return Served(name, version, model)
 
     def _take(self, aliases: Aliases, aliased: Aliased, complaint: str) -> None:
         for (name, alias), served in aliased.items():
@@ -205,14 +217,6 @@ class Catalogue:
         metrics.serving(
             (served.name, served.version, alias, served.sha256) for (_, alias), served in aliased.items()
         )
-
-
-def _load(name: str, version: str) -> Served:
-    """Load a version from the store and run its probe; UnknownModel or ArtifactError where it cannot be
-    served."""
-    model = load_model(model_folder(f"{name}:{version}"))
-    model.artifact.check_probe()
-    return Served(name, version, model)
 
 
 def _of_kind(kind: type[AnyModel], served: Served) -> tuple[str, AnyModel]:

@@ -2,7 +2,7 @@
 and what the metrics count of it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +35,21 @@ from service.trial import Copy
 
 
 def classify(
-    tag: str, classifier: Classifier, explained: bool, copy: Copy | None, pictures: list[Prepared]
+    tag: str,
+    classifier: Classifier,
+    explained: bool,
+    copy: Copy | None,
+    in_passes: Callable[[list[Prepared]], Iterable[list[Prepared]]],
+    pictures: list[Prepared],
 ) -> ClassifyAnswer:
     """POST /classify: a prediction for each picture, and a copy of both for whom wants it."""
     explanations: list[Explanation | None]
     if explained:
-        made = classifier.explain(pictures)
+        made = [one for part in in_passes(pictures) for one in classifier.explain(part)]
         predictions = [prediction for prediction, _ in made]
         explanations = [explain(picture, heat) for picture, (_, heat) in zip(pictures, made, strict=True)]
     else:
-        predictions = classifier.classify(pictures)
+        predictions = [one for part in in_passes(pictures) for one in classifier.classify(part)]
         explanations = [None] * len(predictions)
     return classified(tag, predictions, explanations, copy, pictures)
 

@@ -17,7 +17,7 @@ import bentoml
 
 from fashion.preparation import Prepared
 from service import inference, metrics
-from service.batching import Batches
+from service.batching import Batches, passes
 from service.bento import GuardedService, pinned_model
 from service.catalogue import Catalogue
 from service.exchange import Exchange
@@ -39,6 +39,7 @@ from service.sharing import share_connections
 from service.store import AUTOENCODER, CLASSIFIER, COMPANION, alias_source
 from service.tally import flush_often
 from service.trial import Trial
+from service.warming import warm_up
 from service.wire import (
     ClassifyInput,
     ClassifyOutput,
@@ -84,11 +85,16 @@ class FashionService:
             threads=self._settings.large_job_threads, max_jobs_held=self._settings.max_large_jobs_held
         )
         self._batches = Batches(self._settings.batch_pictures)
-        self.catalogue = Catalogue(alias_source(), max_versions_loaded=self._settings.max_versions_loaded)
+        self.catalogue = Catalogue(
+            alias_source(),
+            max_versions_loaded=self._settings.max_versions_loaded,
+            warm_up=partial(warm_up, settings=self._settings),
+        )
         self._trial = Trial(
             self.catalogue,
             share=self._settings.candidate_share,
             shadow_share=self._settings.candidate_shadow,
+            max_pass=self._settings.batch_pictures,
         )
         self.protocol = InferenceProtocol(self.catalogue, self._work, self._settings)
 
@@ -139,7 +145,8 @@ class FashionService:
                 predictions = await self._batches.classify(exchange, classifier, prepared)
                 unexplained = [None] * len(predictions)
                 return inference.classified(tag, predictions, unexplained, copy, prepared)
-        infer = partial(inference.classify, tag, classifier, asked.options.explain, copy)
+        in_passes = partial(passes, self._settings.batch_pictures, exchange.check_time)
+        infer = partial(inference.classify, tag, classifier, asked.options.explain, copy, in_passes)
         return await self._answer(exchange, asked, infer, view_side=view_side)
 
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)

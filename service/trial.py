@@ -17,6 +17,7 @@ from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier, Prediction
 from fashion.preparation import Prepared
 from service import metrics
+from service.batching import passes
 from service.catalogue import Catalogue, Served
 from service.exchange import Exchange
 from service.schemas import Options
@@ -34,11 +35,12 @@ _POSITIONS: Final = 2**32
 class Trial:
     """Decides which version answers, and which requests are copied to the candidate."""
 
-    def __init__(self, catalogue: Catalogue, *, share: float, shadow_share: float) -> None:
+    def __init__(self, catalogue: Catalogue, *, share: float, shadow_share: float, max_pass: int) -> None:
+        """Copies are computed `max_pass` pictures at a time."""
         self._catalogue = catalogue
         self._share = share
         self._shadow_share = shadow_share
-        self._shadow = Shadow()
+        self._shadow = Shadow(max_pass)
 
     async def classifier(self, exchange: Exchange, options: Options) -> tuple[str, Classifier]:
         """The tag and the model that classify this request's pictures."""
@@ -86,7 +88,8 @@ class Trial:
 class Shadow:
     """Computes copies in a thread that rests most of the time; it starts with the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_pass: int) -> None:
+        self._max_pass = max_pass
         self._waiting: deque[tuple[str, Served, Sequence[Prepared], Sequence[Prediction]]] = deque()
         self._pictures_waiting = 0
         self._changed = threading.Condition()
@@ -127,24 +130,24 @@ class Shadow:
                 copied = self._waiting.popleft()
                 self._pictures_waiting -= len(copied[2])
             began = time.perf_counter()
-            _compare(*copied)
+            self._compare(*copied)
             del copied
             self._closed.wait(_REST * (time.perf_counter() - began))
 
-
-def _compare(
-    tag: str, candidate: Served, pictures: Sequence[Prepared], predictions: Sequence[Prediction]
-) -> None:
-    assert isinstance(candidate.model, Classifier)
-    try:
-        began = time.perf_counter()
-        others = candidate.model.classify(pictures)
-    except Exception:  # it is on trial: whatever it does wrong is told, and harms nobody
-        metrics.SHADOW_COPIES.inc("failed")
-        logger.exception("%s failed on a copy of a request", candidate.tag)
-        return
-    metrics.SHADOW_COPIES.inc("computed")
-    metrics.shadowed(tag, candidate.tag, predictions, others, time.perf_counter() - began)
+    def _compare(
+        self, tag: str, candidate: Served, pictures: Sequence[Prepared], predictions: Sequence[Prediction]
+    ) -> None:
+        assert isinstance(candidate.model, Classifier)
+        try:
+            began = time.perf_counter()
+            parts = passes(self._max_pass, lambda: None, list(pictures))
+            others = [one for part in parts for one in candidate.model.classify(part)]
+        except Exception:  # it is on trial: whatever it does wrong is told, and harms nobody
+            metrics.SHADOW_COPIES.inc("failed")
+            logger.exception("%s failed on a copy of a request", candidate.tag)
+            return
+        metrics.SHADOW_COPIES.inc("computed")
+        metrics.shadowed(tag, candidate.tag, predictions, others, time.perf_counter() - began)
 
 
 def _can_see(candidate: Served, pictures: Sequence[Prepared]) -> bool:
