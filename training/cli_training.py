@@ -67,6 +67,14 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bf16 or fp32.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
+    use: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART=RUN",
+            help="Take a finished run for a part that the recipe builds on, rather than train it again. May "
+            "be repeated.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Train on this many pictures only, to try things.")
     ] = None,
@@ -77,6 +85,7 @@ def train(
     from training.distribution import Processes
     from training.finishing import available_photographs
     from training.fitting import Interrupted
+    from training.foundations import parsed_uses
     from training.machine import Machine
     from training.recipes import find_recipe
     from training.recipes.overrides import with_overrides
@@ -94,7 +103,8 @@ def train(
     chosen = with_overrides(find_recipe(recipe), overrides or [])
     machine = Machine.choose(device, precision, threads)
     folder = out or new_run_path(recipe)
-    request = TrainRequest(chosen, machine, folder, seed=seed, resume=resume, limit=limit)
+    uses = parsed_uses(use or [])
+    request = TrainRequest(chosen, machine, folder, seed=seed, resume=resume, limit=limit, uses=uses)
     console = Console(quiet=not processes.is_first)
     try:
         run = run_training(request, split(load_training(data)), available_photographs(), console)

@@ -54,9 +54,12 @@ def export_run(
     settings = folder.read_settings()
     recipe = settings.build_recipe()
     systems = [folder.load_system()]
+    for part in recipe.builds_on:
+        settings = _with_section(settings, part, folder.foundation(part).read_settings())
     if joined:
         systems.append(joined.load_system())
-        settings = _with_photographs(settings, joined.read_settings())
+        settings = _with_section(settings, "photographs", joined.read_settings())
+        settings = replace(settings, data={**settings.data, LABELS_FILE.name: _md5(LABELS_FILE)})
     return export_systems(systems, recipe, settings, destination, metrics or {})
 
 
@@ -80,11 +83,11 @@ def check_joinable(folder: RunFolder, joined: RunFolder | None) -> None:
         )
 
 
-def _with_photographs(settings: RunSettings, photographs: RunSettings) -> RunSettings:
-    """The settings of a run, with those of the run for photographs in a section of their own."""
-    section = {"recipe": photographs.recipe, "seed": photographs.seed, **photographs.settings}
-    data = {**settings.data, **photographs.data, LABELS_FILE.name: _md5(LABELS_FILE)}
-    return replace(settings, settings={**settings.settings, "photographs": section}, data=data)
+def _with_section(settings: RunSettings, name: str, other: RunSettings) -> RunSettings:
+    """The settings of a run, with those of another run that it needed in a section of their own."""
+    section = {"recipe": other.recipe, "seed": other.seed, **other.settings}
+    data = {**settings.data, **other.data}
+    return replace(settings, settings={**settings.settings, name: section}, data=data)
 
 
 def _md5(path: Path) -> str:
@@ -108,7 +111,7 @@ def export_systems(
         created=datetime.now(UTC),
         latent_size=system.latent_size,
         variational=system.variational,
-        num_parameters=sum(num_parameters(each) for each in systems),
+        num_parameters=sum(num_parameters(each.network) for each in systems),
         recipe=Recipe(name=recipe.name, settings=settings.settings),
         seed=settings.seed,
         data=settings.data,

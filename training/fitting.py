@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -184,16 +184,20 @@ def fit(
     machine: Machine,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
+    foundations: Mapping[str, System] | None = None,
 ) -> FitResult:
     """Train from the beginning, or from the folder's last checkpoint, to the end.
 
+    `foundations` are the trained systems that the recipe builds on.
     Leaves `best.ckpt`, `last.ckpt`, `history.json` and TensorBoard scalars in the folder. Raises Interrupted
     on Ctrl-C, with `last.ckpt` of the last whole epoch in place.
     """
     _quieten()
     processes = Processes.of_environment()
     processes.check(recipe.optimisation.batch_size)
-    module = Fitting(recipe, build_system(recipe, seed), training, validation, seed)
+    system = build_system(recipe, seed)
+    system.build_on(foundations or {})
+    module = Fitting(recipe, system, training, validation, seed)
     module.to(memory_format=torch.channels_last)
     keeper = KeepBestAndLast(folder, f"validation/{module.system.monitor}")
     extra = _extra_callbacks(recipe, keeper.monitor)

@@ -1,28 +1,36 @@
 """The prior that an autoencoder generates from: mixtures of Gaussians, one a label, fitted to frozen latents.
 
-Encoder and decoder never see a label. What a VAE's posteriors fill, taken together, is not the N(0, I) that
+The latents are made without labels. What a VAE's posteriors fill, taken together, is not the N(0, I) that
 it was trained against (Hoffman and Johnson 2016, "ELBO surgery"): drawing from where they lie gives better
 pictures, and is worth several nats of the ELBO. Mixed by the labels' frequencies, the prior is a density
 over all latents, the one that `log_density` evaluates. Latents come from the exported encoder, so that the
 artifact alone decides.
+
+With a critic, a label's mixture is fitted to the latents whose decoded pictures *show* that label most
+surely, instead of those whose originals had it: what encoding loses of a picture may be what made it a coat,
+and `generate` is to draw what it is asked for. The critic is never the classifier that judges samples.
 """
 
 import io
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn import mixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from fashion.artifact import Artifact
 from fashion.autoencoder import Autoencoder
+from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import Prior
 from fashion.prior import GaussianMixture
+from fashion.sheets import to_uint8
+from training.answers import answers_to_dataset
 from training.dataset import Dataset
 from training.posteriors import posteriors_of
 from training.rewriting import rewrite_artifact
@@ -30,18 +38,64 @@ from training.rewriting import rewrite_artifact
 PRIOR_FILE: Final = "prior.npz"
 COMPONENTS: Final = 4
 """For each label. Held-out log density no longer rises beyond four (docs/vae.md)."""
+TELLING_SHARE: Final = 0.85
+"""How many latents a label's mixture is fitted to, as a share of the label's pictures (docs/vae.md)."""
 # Added to every variance: keeps a component from shrinking onto a few latents.
 _LEAST_VARIANCE: Final = 1e-3
+# Bounds the memory of decoded pictures.
+_DECODED_AT_ONCE: Final = 1_000
 
 
 def add_prior(
-    artifact: Artifact, training: Dataset, *, components: int = COMPONENTS, seed: int = 0
+    artifact: Artifact,
+    training: Dataset,
+    *,
+    critic: Classifier | None = None,
+    components: int = COMPONENTS,
+    seed: int = 0,
 ) -> Artifact:
-    """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`."""
-    latents = posteriors_of(Autoencoder(artifact), training.images).sampled(seed)
-    fitted = fit_prior(latents, training.labels, components=components, seed=seed)
+    """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`.
+
+    With a critic, the latents that show a label count as that label's (`most_telling`).
+    """
+    autoencoder = Autoencoder(artifact)
+    latents = posteriors_of(autoencoder, training.images).sampled(seed)
+    counts = np.bincount(training.labels, minlength=NUM_LABELS)
+    if critic is None:
+        rows, labels = np.arange(len(latents)), training.labels
+    else:
+        shown = shown_probabilities(autoencoder, latents, critic)
+        rows, labels = most_telling(shown, np.ceil(TELLING_SHARE * counts).astype(np.int64))
+    fitted = fit_prior(latents[rows], labels, components=components, seed=seed)
+    fitted = replace(fitted, label_frequencies=counts / counts.sum())
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
     return rewrite_artifact(artifact, {"prior": prior}, {PRIOR_FILE: prior_bytes(fitted)})
+
+
+def shown_probabilities(
+    autoencoder: Autoencoder, latents: NDArray[np.float32], critic: Classifier
+) -> NDArray[np.float64]:
+    """How surely a classifier sees each label in what each latent decodes to: (count, latent) to
+    (count, 10)."""
+    logits = []
+    for start in range(0, len(latents), _DECODED_AT_ONCE):
+        images = to_uint8(autoencoder.decode(latents[start : start + _DECODED_AT_ONCE]))
+        unknown = np.zeros(len(images), dtype=np.int64)
+        logits.append(answers_to_dataset(critic, Dataset(images, unknown)).logits)
+    return np.asarray(softmax(np.concatenate(logits).astype(np.float64), axis=1))
+
+
+def most_telling(
+    probabilities: NDArray[np.float64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each label the `counts[label]` rows of `probabilities` (count, 10) where it is surest.
+
+    Gives rows and their labels, label by label, each label's rows in order. A row may serve two labels where
+    a label is hardly shown at all.
+    """
+    surest = np.argsort(-probabilities, axis=0, kind="stable")
+    rows = [np.sort(surest[:count, label]) for label, count in enumerate(counts)]
+    return np.concatenate(rows), np.repeat(np.arange(NUM_LABELS), counts)
 
 
 def fit_prior(

@@ -5,6 +5,7 @@ last.ckpt         everything needed to continue; best.ckpt: the best epoch on va
 history.json      every epoch's terms; summary.json: the figures of the kept weights
 tensorboard/      scalars
 artifact/         the exported model, once training has ended
+foundations/      a run folder for each recipe that this one builds on (`foundations.py`)
 """
 
 import json
@@ -78,6 +79,10 @@ class RunFolder:
         self.summary_file = path / "summary.json"
         self.tensorboard = path / "tensorboard"
         self.artifact = path / "artifact"
+
+    def foundation(self, part: str) -> "RunFolder":
+        """Where the run of a recipe is that this one builds on."""
+        return RunFolder(self.path / "foundations" / part)
 
     @classmethod
     def start(cls, path: Path, settings: RunSettings) -> "RunFolder":

@@ -6,10 +6,13 @@ called `total`; it exports whatever graphs the system offers. A new kind of mode
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
+
+from fashion.errors import InvalidValue
 
 Terms = dict[str, Tensor]
 """Named scalars, each a mean over the batch. `total` is what training minimises; units belong in the names
@@ -63,6 +66,19 @@ class System(nn.Module, ABC):
     variational: bool = False
     """Whether pictures are encoded to a mean and a log variance."""
     network: nn.Module
+
+    def build_on(self, trained: "Mapping[str, System]") -> None:
+        """Take over what the recipes of `Recipe.builds_on` trained, before the first step.
+
+        `trained` holds a system for each part, in evaluation mode. Raises InvalidValue where one of them is
+        not what this system needs.
+        """
+        if trained:
+            raise InvalidValue(
+                f"{type(self).__name__} builds on no other system, but got {', '.join(trained)}: leave "
+                f"builds_on of the recipe empty.",
+                field="builds_on",
+            )
 
     @abstractmethod
     def training_terms(self, batch: Batch, progress: float) -> Terms:

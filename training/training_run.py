@@ -1,7 +1,8 @@
 """One `train` command from start to artifact: data, fit, the summary of both splits, export and
 calibration."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from fashion.errors import InvalidValue
 from training.batches import Pictures
 from training.distribution import Processes
 from training.finishing import finish
 from training.fitting import FitResult, fit
+from training.foundations import check_uses, copy_uses
 from training.machine import Machine
 from training.networks.classifiers import num_parameters
 from training.progress import ShowProgress
@@ -39,6 +42,8 @@ class TrainRequest:
     seed: int = 0
     resume: bool = False
     limit: int | None = None
+    uses: Mapping[str, Path] = field(default_factory=dict)
+    """Finished runs to take, by the part that they play, instead of training them (`foundations.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +64,26 @@ def train(
 ) -> RunFolder:
     """Train as asked and leave a run folder with a complete artifact, if the system makes one by itself.
 
-    Of several processes that train together, the first one finishes the run.
-    Raises InvalidValue where the folder does not fit the request and DatasetError where photographs are
-    needed and not there, both before anything is written, and Interrupted on Ctrl-C.
+    What the recipe builds on is trained first. Of several processes that train together, the first one
+    finishes the run.
+    Raises InvalidValue where the folder or a run to use does not fit the request and DatasetError where
+    photographs are needed and not there, both before anything is written, and Interrupted on Ctrl-C.
     """
     recipe, machine = request.recipe, request.machine
     training, validation = load_pictures(recipe, split, photographs)
     training = training.head(request.limit or len(training))
     settings = RunSettings.of(recipe, seed=request.seed, precision=machine.precision, limit=request.limit)
-    is_first = Processes.of_environment().is_first
+    check_uses(recipe, request.uses, settings)
+    processes = Processes.of_environment()
+    if recipe.builds_on and processes.count > 1:
+        raise InvalidValue(
+            f"{recipe.name} trains {', '.join(recipe.builds_on)} first, which one process does: start the "
+            f"command without torch's launcher.",
+            field="recipe",
+        )
+    is_first = processes.is_first
     folder = _open_folder(request, settings) if is_first else RunFolder(request.folder)
+    foundations = _train_foundations(request, folder, split, photographs, console)
     _announce(request, folder, len(training), len(validation), console)
     result = fit(
         recipe,
@@ -79,6 +94,7 @@ def train(
         machine=machine,
         resume=request.resume,
         callbacks=[ShowProgress(console), *watchers(console)],
+        foundations=foundations,
     )
     if not is_first:
         return folder
@@ -99,6 +115,25 @@ def train(
 
 def _open_folder(request: TrainRequest, settings: RunSettings) -> RunFolder:
     return (RunFolder.resume if request.resume else RunFolder.start)(request.folder, settings)
+
+
+def _train_foundations(
+    request: TrainRequest,
+    folder: RunFolder,
+    split: Split,
+    photographs: PhotographSplit | None,
+    console: Console,
+) -> dict[str, System]:
+    """Train what the recipe builds on, as far as that is not done yet, and load it."""
+    copy_uses(folder, request.uses)
+    systems = {}
+    for part, recipe in request.recipe.builds_on.items():
+        run = folder.foundation(part)
+        if not run.artifact.is_dir():
+            own = replace(request, recipe=recipe, folder=run.path, resume=run.path.exists(), uses={})
+            train(own, split, photographs, console)
+        systems[part] = run.load_system()
+    return systems
 
 
 def summarise(system: System, training: Pictures, validation: Pictures, machine: Machine) -> Summary:
@@ -125,7 +160,7 @@ def _announce(
     request: TrainRequest, folder: RunFolder, num_training: int, num_validation: int, console: Console
 ) -> None:
     machine = request.machine
-    network = num_parameters(request.recipe.system.build())
+    network = num_parameters(request.recipe.system.build().network)
     console.print(f"[bold]{request.recipe.name}[/]: {request.recipe.summary}", highlight=False)
     console.print(
         f"{network:,} parameters, {num_training:,} pictures to train and {num_validation:,} to validate, "

@@ -10,13 +10,14 @@ from training.recipes.photographs import photograph_classifier
 from training.recipes.plane import vae_2d
 from training.recipes.recipe import Recipe
 from training.recipes.seeds import SEEDS
-from training.recipes.vae import vae, vae_released
+from training.recipes.vae import vae, vae_likelihood, vae_released
 
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-released": classifier_released,
     "photograph-classifier": photograph_classifier,
     "vae": vae,
+    "vae-likelihood": vae_likelihood,
     "vae-released": vae_released,
     "vae-2d": vae_2d,
     "judge": judge,

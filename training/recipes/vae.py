@@ -1,11 +1,17 @@
-"""Recipes of variational autoencoders: the quick default and the one behind the release."""
+"""Recipes of variational autoencoders: the quick default, and the two courses behind the release."""
+
+from typing import Final
 
 from training.autoencoding import VariationalSettings
 from training.networks.autoencoders import ConvolutionalSettings
+from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
+from training.recipes.classifiers import classifier
 from training.recipes.recipe import Recipe
+from training.sharpening import AUTOENCODER, CRITIC, SharpeningSettings
 
-RELEASED_AS = "fashion-vae"
+RELEASED_AS: Final = "fashion-vae"
+NETWORK: Final = ConvolutionalSettings(width=32, full_width=16)
 
 
 def vae() -> Recipe:
@@ -13,7 +19,7 @@ def vae() -> Recipe:
     return Recipe(
         name="vae",
         summary="small residual VAE of 32 dimensions, about 240 nats after five epochs",
-        system=VariationalSettings(ConvolutionalSettings(width=32, full_width=16)),
+        system=VariationalSettings(NETWORK),
         optimisation=Optimisation(
             epochs=5, batch_size=128, learning_rate=2e-3, warm_up=0.1, weight_decay=0.0, gradient_clip=200.0
         ),
@@ -21,12 +27,12 @@ def vae() -> Recipe:
     )
 
 
-def vae_released() -> Recipe:
-    """The one that is served: the same network, taught for longer, its weights averaged."""
+def vae_likelihood() -> Recipe:
+    """The first course of the release: the same network, taught for longer, its weights averaged."""
     return Recipe(
-        name="vae-released",
-        summary="the network behind the release: twenty-four epochs, averaged weights",
-        system=VariationalSettings(ConvolutionalSettings(width=32, full_width=16)),
+        name="vae-likelihood",
+        summary="the first course of the released VAE: likelihood alone, twenty-four epochs",
+        system=VariationalSettings(NETWORK),
         optimisation=Optimisation(
             epochs=24,
             batch_size=128,
@@ -37,4 +43,24 @@ def vae_released() -> Recipe:
             average_decay=0.999,
         ),
         released_as=RELEASED_AS,
+    )
+
+
+def vae_released() -> Recipe:
+    """The one that is served: the decoder of the first course, sharpened while its latents stay."""
+    return Recipe(
+        name="vae-released",
+        summary="the VAE behind the release: trains vae-likelihood and a critic, then sharpens the decoder",
+        system=SharpeningSettings(NETWORK, critic=ResidualSettings(downsampling="stride")),
+        optimisation=Optimisation(
+            epochs=6,
+            batch_size=128,
+            learning_rate=1e-3,
+            warm_up=0.05,
+            weight_decay=0.0,
+            gradient_clip=200.0,
+            average_decay=0.998,
+        ),
+        released_as=RELEASED_AS,
+        builds_on={AUTOENCODER: vae_likelihood(), CRITIC: classifier()},
     )

@@ -9,14 +9,22 @@ from scipy.stats import multivariate_normal
 
 from fashion.artifact import Artifact
 from fashion.autoencoder import Autoencoder
+from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
 from fashion.labels import NUM_LABELS
 from fashion.manifest import Prior
-from fashion.prior import GaussianMixture
+from fashion.prior import GaussianMixture, prior_of
 from tests.tiny_artifacts import LATENT, tiny_autoencoder
 from training.dataset import Dataset
 from training.posteriors import Posteriors, posteriors_of
-from training.prior_fitting import add_prior, fit_prior, log_density, prior_bytes
+from training.prior_fitting import (
+    add_prior,
+    fit_prior,
+    log_density,
+    most_telling,
+    prior_bytes,
+    shown_probabilities,
+)
 
 COUNT = 60
 """Pictures of each label."""
@@ -77,6 +85,38 @@ def test_log_density_counts_labels_by_their_frequency() -> None:
     common = fit_prior(latents, labels, components=2)
     at_the_rare_label = np.array([[3, 5]], dtype=np.float32)
     assert log_density(rare, at_the_rare_label) < log_density(common, at_the_rare_label) - 0.5
+
+
+def test_a_label_gets_the_rows_that_show_it_most_surely() -> None:
+    probabilities = np.full((6, NUM_LABELS), 0.01)
+    probabilities[:, 3] = [0.1, 0.9, 0.5, 0.7, 0.5, 0.2]
+    probabilities[:, 8] = [0.8, 0.0, 0.3, 0.1, 0.2, 0.6]
+    counts = np.zeros(NUM_LABELS, dtype=np.int64)
+    counts[[3, 8]] = [3, 2]
+    rows, labels = most_telling(probabilities, counts)
+    assert rows.tolist() == [1, 2, 3, 0, 5]  # of two that are as sure, the first
+    assert labels.tolist() == [3, 3, 3, 8, 8]
+
+
+def test_with_a_critic_a_label_is_drawn_from_where_it_is_shown(
+    tmp_path: Path, classifier_artifact: Artifact
+) -> None:
+    critic, dataset = Classifier(classifier_artifact), random_dataset(2_000)
+    folder = without_prior(tmp_path / "vae")
+    told = Autoencoder(add_prior(without_prior(tmp_path / "told"), dataset, components=1))
+    shown = Autoencoder(add_prior(folder, dataset, critic=critic, components=1))
+    latents = posteriors_of(shown, dataset.images).sampled(0)
+    sureness = shown_probabilities(shown, latents, critic)
+    np.testing.assert_allclose(sureness.sum(axis=1), 1)
+    clearest = int(np.ptp(sureness, axis=0).argmax())
+    mean_sureness = [
+        shown_probabilities(model, model.generate(500, label=clearest).latents, critic)[:, clearest].mean()
+        for model in (told, shown)
+    ]
+    assert mean_sureness[0] < mean_sureness[1]
+    prior = prior_of(shown.artifact)
+    assert isinstance(prior, GaussianMixture)
+    np.testing.assert_allclose(prior.label_frequencies, 0.1)
 
 
 def test_a_label_with_too_few_pictures_is_refused_by_name() -> None:

@@ -1,0 +1,56 @@
+"""The runs that a recipe builds on: trained first, inside its own run folder, each by its part.
+
+A system may need networks that a recipe of their own trains: one to start from, one to look through. So one
+command still makes the whole, and the run folder holds everything that decided it. A run of that very recipe,
+seed and data that ended earlier may be copied in (`--use`): every run is a function of its settings, so the
+outcome is the same.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fashion.errors import InvalidValue
+from training.recipes.recipe import Recipe
+from training.runs import RunFolder, RunSettings
+
+
+def parsed_uses(assignments: Sequence[str]) -> dict[str, Path]:
+    """`PART=RUN` as a mapping; raises InvalidValue for anything else."""
+    parts = [assignment.partition("=") for assignment in assignments]
+    for assignment, (part, equals, run) in zip(assignments, parts, strict=True):
+        if not (part and equals and run):
+            raise InvalidValue(f"--use takes PART=RUN, not {assignment!r}.", field="--use")
+    return {part: Path(run) for part, _, run in parts}
+
+
+def check_uses(recipe: Recipe, uses: Mapping[str, Path], settings: RunSettings) -> None:
+    """Raise InvalidValue unless each run is a finished one of the part's recipe, trained as it would be now.
+
+    `settings` are those of the run that builds on them: seed, precision and data have to be the same.
+    """
+    for part, path in uses.items():
+        if part not in recipe.builds_on:
+            expected = ", ".join(recipe.builds_on) or "none"
+            raise InvalidValue(f"{recipe.name} builds on no {part!r}; its parts: {expected}.", field="--use")
+        run = RunFolder(path)
+        if different := part_settings(recipe.builds_on[part], settings).differences(run.read_settings()):
+            raise InvalidValue(
+                f"{path} is not the run that {recipe.name} builds on: {'; '.join(different)}. Leave --use "
+                f"away to train it anew.",
+                field="--use",
+            )
+        if not run.artifact.is_dir():
+            raise InvalidValue(f"{path} has not ended: it has no artifact. Let it train.", field="--use")
+
+
+def part_settings(part: Recipe, settings: RunSettings) -> RunSettings:
+    """The settings of a run of `part` for a run with `settings`: everything but the recipe is the same."""
+    return RunSettings.of(part, seed=settings.seed, precision=settings.precision, limit=settings.limit)
+
+
+def copy_uses(folder: RunFolder, uses: Mapping[str, Path]) -> None:
+    """Copy finished runs to where `folder` expects them, unless they are there already."""
+    for part, path in uses.items():
+        if not folder.foundation(part).path.exists():
+            shutil.copytree(path, folder.foundation(part).path)
