@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 AnyModel = TypeVar("AnyModel", Classifier, Autoencoder)
 
 ALIASES: Final[tuple[AliasName, ...]] = ("stable", "candidate")
-_TAG: Final = re.compile(r"([a-z0-9][a-z0-9_.-]{0,62})(?::([a-z0-9][a-z0-9_.-]{0,62}))?")
+# As BentoML has them: its store takes anything else for damage, and not for a model that it does not have.
+_PART: Final = r"([a-z0-9](?:[a-z0-9_.-]{0,61}[a-z0-9])?)"
+_TAG: Final = re.compile(f"{_PART}(?::{_PART})?")
 
 
 @dataclass(frozen=True)

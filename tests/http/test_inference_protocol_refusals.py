@@ -32,6 +32,8 @@ PICTURES = f"{CLASSIFIER}-pictures"
         "/v2/models/fashion-classifier/versions/v9",
         "/v2/models/fashion-classifier/versions/..%2F..%2Fetc",
         "/v2/models/fashion-classifier/versions/a:b/ready",
+        "/v2/models/fashion-classifier/versions/0./ready",
+        "/v2/models/fashion-classifier/versions/latest",
         "/v2/models/fashion-classifier/versions",
         "/v2/models/fashion-classifier/config",
         "/v2/models/",
