@@ -1,12 +1,13 @@
 """A request's body as pictures and options, whichever of the three ways it was sent in.
 
-Nothing in it is ever fetched as a URL or read as a path: a picture is bytes, or it is an error.
+Nothing in it is ever fetched as a URL or read as a path: a picture is bytes, or it is an error. A large body
+is taken apart in a thread, and in pieces, so that small requests are answered meanwhile.
 """
 
-import binascii
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic
 
+from service.base64_text import from_base64
 from service.exchange import Exchange, Receive
 from service.json_body import parse_json
 from service.multipart import boundary_of, parse_multipart
@@ -15,9 +16,9 @@ from service.receiving import receive_body
 from service.refusals import echo, invalid_request, too_large
 from service.routes import JSON, MULTIPART
 from service.settings import Settings
+from service.work import Work
 
 _MAX_OPTION_PARTS: Final = 50
-_WHITE_SPACE: Final = b" \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,27 @@ class Contents:
 
 
 async def read_request(
-    exchange: Exchange, query: bytes, receive: Receive, options: type[AnyOptions], settings: Settings
+    exchange: Exchange,
+    query: bytes,
+    receive: Receive,
+    options: type[AnyOptions],
+    settings: Settings,
+    work: Work,
 ) -> Asked[AnyOptions]:
     """Receive the body, take it apart and validate it; refused at the first thing that is wrong."""
     body = await receive_whole(exchange, receive, settings)
+    if len(body) <= settings.small_request_bytes:
+        return _understand(exchange, query, body, options, settings)
+
+    def job(inline: bool) -> Asked[AnyOptions]:  # noqa: ARG001 - it is large wherever it runs
+        return _understand(exchange, query, body, options, settings)
+
+    return await work.run(exchange, job, small=False)
+
+
+def _understand(
+    exchange: Exchange, query: bytes, body: bytes, options: type[AnyOptions], settings: Settings
+) -> Asked[AnyOptions]:
     takes_pictures = exchange.route.takes_pictures
     contents = take_apart(body, exchange.content_type, takes_pictures, settings.max_pictures)
     texts = merge(query_options(query).items(), contents.texts)
@@ -70,7 +88,7 @@ def take_apart(body: bytes, content_type: str, takes_pictures: bool, max_picture
         return _from_multipart(body, content_type, max_pictures)
     if takes_pictures and media_type != JSON:
         return Contents([body] if body else [])
-    typed = parse_json(body) if body else {}
+    typed = parse_json(body, lift=takes_pictures) if body else {}
     if not takes_pictures:
         return Contents(typed=typed)
     return Contents(_from_json(typed.pop("images", []), max_pictures), typed)
@@ -111,25 +129,3 @@ def _check_count(pictures: list[Any], max_pictures: int) -> None:
             f"A request may hold at most {max_pictures} pictures, and this one holds {len(pictures)}",
             field="images",
         )
-
-
-def from_base64(image: Any, index: int) -> bytes:
-    """The bytes behind base64, with or without line breaks and a data:image/…;base64, before it."""
-    where = f"images[{index}]"
-    if not isinstance(image, str):
-        raise invalid_request(f"{where} must be a base64 string; got {echo(image)}", field=where)
-    text = image
-    if image.startswith("data:"):
-        head, _, text = image.partition(",")
-        if not (head.startswith("data:image/") and head.endswith(";base64")):
-            raise invalid_request(
-                f"{where} must begin with data:image/…;base64, or be base64 alone", field=where
-            )
-    try:
-        return binascii.a2b_base64(text.encode("ascii").translate(None, _WHITE_SPACE), strict_mode=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise invalid_request(
-            f"{where} must be a picture as base64, and {echo(image)} is not ({error}); "
-            "URLs are not fetched and paths are not read",
-            field=where,
-        ) from None

@@ -49,7 +49,7 @@ def parse_multipart(body: bytes, boundary: bytes, *, max_parts: int) -> list[Par
             raise _malformed("its last part is not closed by the boundary")
         if len(parts) == max_parts:
             raise too_large(f"A multipart body may have at most {max_parts} parts", field="images")
-        parts.append(_part(body[start:end], len(parts)))
+        parts.append(_part(body, start, end, len(parts)))
         start = end + len(delimiter)
     return parts
 
@@ -72,16 +72,16 @@ def _skip_line_break(body: bytes, start: int) -> int:
     return end + 2
 
 
-def _part(content: bytes, index: int) -> Part:
-    head, found, payload = content.partition(b"\r\n\r\n")
-    if not found or len(head) > _MAX_PART_HEADER_BYTES:
+def _part(body: bytes, start: int, end: int, index: int) -> Part:
+    head_end = body.find(b"\r\n\r\n", start, min(end, start + _MAX_PART_HEADER_BYTES + 4))
+    if head_end < 0:
         raise _malformed(f"part {index + 1} has no end of its headers")
-    disposition = _DISPOSITION.search(head)
+    disposition = _DISPOSITION.search(body[start:head_end])
     name = disposition and _name(disposition[1])
     if name is None:
         raise _malformed(f"part {index + 1} has no Content-Disposition: form-data with a name")
     try:
-        return Part(name.decode(), payload)
+        return Part(name.decode(), body[head_end + 4 : end])
     except UnicodeDecodeError:
         raise invalid_request(f"A field name must be UTF-8, not {echo(name.decode('latin-1'))}") from None
 

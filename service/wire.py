@@ -29,6 +29,7 @@ from service.schemas import (
     ReconstructAnswer,
 )
 from service.settings import Settings
+from service.work import Work
 
 
 class Incoming:
@@ -39,11 +40,10 @@ class Incoming:
         self._receive = request.receive
         self.exchange: Exchange = request.scope[SCOPE_KEY]
 
-    async def read(self, options: type[AnyOptions], settings: Settings) -> Asked[AnyOptions]:
+    async def read(self, options: type[AnyOptions], settings: Settings, work: Work) -> Asked[AnyOptions]:
         """Read pictures and options; raises the refusal of what cannot be read."""
-        return await read_request(
-            self.exchange, self._scope["query_string"], self._receive, options, settings
-        )
+        query = self._scope["query_string"]
+        return await read_request(self.exchange, query, self._receive, options, settings, work)
 
 
 class _Input(bentoml.IODescriptor):
