@@ -6,7 +6,7 @@ a kind without a fit of its own gets the plain softmax, no coverage and no novel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from fashion.artifact import Artifact
 from fashion.engine import Array, Graph
 from fashion.errors import WrongKind
 from fashion.labels import NUM_LABELS
-from fashion.manifest import Calibration
+from fashion.manifest import EARLY_STATISTICS, Calibration
+from fashion.novelty import NoveltyScore, Outputs
 from fashion.preparation import SIDE, InputKind, Prepared
 
 Float64 = NDArray[np.float64]
@@ -79,15 +80,14 @@ class Classifier:
         """
         return self._each(pictures, explain=True)
 
-    def outputs(self, pictures: Sequence[Prepared]) -> tuple[Array, Array]:
-        """Raw logits (batch, labels) and features (batch, features) of pictures of one kind."""
+    def outputs(self, pictures: Sequence[Prepared]) -> Outputs:
+        """What the network computes of pictures of one kind."""
         network = self._networks[pictures[0].kind]
-        logits, features = network.graph(self._input(pictures), outputs=["logits", "features"])
-        return logits, features
+        return Outputs(*network.graph(self._input(pictures), outputs=network.wanted))
 
-    def predictions(self, logits: Array, features: Array, kind: InputKind) -> list[Prediction]:
+    def predictions(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """Answers from a network's outputs, as pictures of `kind` were calibrated."""
-        return self._answers[kind].answer(logits, features, kind)
+        return self._answers[kind].answer(outputs, kind)
 
     def _each(self, pictures: Sequence[Prepared], *, explain: bool) -> list[tuple[Prediction, Heat | None]]:
         kinds = {picture.kind for picture in pictures}
@@ -106,9 +106,11 @@ class Classifier:
         kind = pictures[0].kind
         network = self._networks[kind]
         if not explain or network.explainer is None:
-            return [(made, None) for made in self.predictions(*self.outputs(pictures), kind)]
-        logits, features, feature_maps = network.graph(self._input(pictures))
-        predictions = self.predictions(logits, features, kind)
+            return [(made, None) for made in self.predictions(self.outputs(pictures), kind)]
+        feature_maps, *outputs = network.graph(
+            self._input(pictures), outputs=["feature_maps", *network.wanted]
+        )
+        predictions = self.predictions(Outputs(*outputs), kind)
         (maps,) = network.explainer(feature_maps)  # (batch, labels, height, width)
         return [(made, _as_heat(maps[row, made.class_index])) for row, made in enumerate(predictions)]
 
@@ -122,9 +124,14 @@ class Classifier:
         return np.stack(views)
 
 
-class _Network(NamedTuple):
-    graph: Graph
-    explainer: Graph | None
+class _Network:
+    """A classifier's graph, the graph that explains it, and the outputs that answers are made from."""
+
+    def __init__(self, graph: Graph, explainer: Graph | None) -> None:
+        self.graph = graph
+        self.explainer = explainer
+        given = {tensor.name for tensor in graph.spec.outputs}
+        self.wanted = ["logits", "features", *({EARLY_STATISTICS} & given)]
 
 
 class _Answers:
@@ -139,11 +146,11 @@ class _Answers:
         self._quantiles = np.array(fit.novelty_quantiles) if fit else np.zeros(0)
         self._novelty_threshold = fit.novelty_threshold if fit else 1.0
 
-    def answer(self, logits: Array, features: Array, kind: InputKind) -> list[Prediction]:
-        probabilities = softmax(logits * self._scale + self._bias)
+    def answer(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
+        probabilities = softmax(outputs.logits * self._scale + self._bias)
         best = probabilities.argmax(axis=1).tolist()
         sets = self._sets(probabilities, best)
-        rank = self._rank(logits, features)
+        rank = self._rank(outputs)
         novelty = [None] * len(best) if rank is None else rank.tolist()
         usual = [None] * len(best) if rank is None else (rank <= self._novelty_threshold).tolist()
         return [
@@ -167,53 +174,12 @@ class _Answers:
             for row, found in enumerate(members)
         ]
 
-    def _rank(self, logits: Array, features: Array) -> Float64 | None:
+    def _rank(self, outputs: Outputs) -> Float64 | None:
         """The share of calibration pictures that look less unusual, (batch,)."""
         if self._novelty is None:
             return None
-        below = np.searchsorted(self._quantiles, self._novelty(logits, features))
+        below = np.searchsorted(self._quantiles, self._novelty(outputs))
         return np.asarray(below / len(self._quantiles), dtype=np.float64)
-
-
-class NoveltyScore:
-    """How unlike the training data a picture looks to the network: higher is stranger, (batch,).
-
-    A weighted sum of the distance from the nearest class in whitened features (Mahalanobis with a shared
-    covariance, Lee et al. 2018, arXiv:1807.03888) and the energy of the logits (Liu et al. 2020,
-    arXiv:2010.03759).
-    """
-
-    def __init__(
-        self, whitening: Array, class_means: Array, *, distance_weight: float, energy_weight: float
-    ) -> None:
-        """`whitening` is (features, directions); `class_means` is (labels, directions), whitened."""
-        self._whitening = np.asarray(whitening, dtype=np.float32)
-        self._class_means = np.asarray(class_means, dtype=np.float32)
-        self._half_norms = 0.5 * (self._class_means**2).sum(axis=1)
-        self._distance_weight = distance_weight
-        self._energy_weight = energy_weight
-
-    @classmethod
-    def from_artifact(cls, fit: Calibration, artifact: Artifact) -> "NoveltyScore | None":
-        """The score that `fit` names, None where it names none."""
-        if fit.novelty_file is None:
-            return None
-        arrays = artifact.arrays(fit.novelty_file)
-        return cls(
-            arrays["whitening"],
-            arrays["class_means"],
-            distance_weight=fit.novelty_distance_weight,
-            energy_weight=fit.novelty_energy_weight,
-        )
-
-    def __call__(self, logits: Array, features: Array) -> Float64:
-        """The score of each row of logits (batch, labels) and features (batch, features)."""
-        white = features @ self._whitening  # (batch, directions)
-        nearest = (white @ self._class_means.T - self._half_norms).max(axis=1)
-        squared = np.einsum("bd,bd->b", white, white) - 2 * nearest
-        distance = np.sqrt(np.maximum(squared, 0))
-        energy = -_log_sum_exp(logits)
-        return np.asarray(self._distance_weight * distance + self._energy_weight * energy, dtype=np.float64)
 
 
 def _most_probable_first(indices: list[int], probabilities: Float64) -> tuple[int, ...]:
@@ -224,11 +190,6 @@ def softmax(logits: NDArray[Any]) -> Float64:
     """Probabilities (batch, labels) of logits (batch, labels), in double precision."""
     shifted = np.exp(np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _log_sum_exp(logits: NDArray[Any]) -> Float64:
-    top = logits.max(axis=1)
-    return np.asarray(top + np.log(np.exp(logits - top[:, None]).sum(axis=1)), dtype=np.float64)
 
 
 def _as_heat(evidence: Array) -> Heat:

@@ -17,6 +17,10 @@ from fashion.preparation import SIDE, InputKind
 
 FORMAT_VERSION: Final = 1
 
+EARLY_STATISTICS: Final = "early_statistics"
+"""The output of a classifier's graph that tells of its first layer: each channel's mean over the positions,
+then each channel's standard deviation."""
+
 ModelKind = Literal["classifier", "autoencoder"]
 PerLabel = Annotated[tuple[float, ...], Field(min_length=NUM_LABELS, max_length=NUM_LABELS)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -87,8 +91,8 @@ class Calibration(_Strict):
     2017, arXiv:1706.04599). A label is in the prediction set when its probability reaches its threshold
     (split conformal, Sadinle et al. 2019). A score's novelty is its rank among `novelty_quantiles`, the
     evenly spaced quantiles of the scores of in-distribution calibration pictures, ascending; `novelty_file`
-    holds the arrays `whitening` and `class_means` that the score is computed from (see
-    fashion.classifier.NoveltyScore).
+    holds the arrays `whitening` and `class_means` that the score is computed from, and `early_whitening` and
+    `early_class_means` where the first layer's statistics have a weight (see fashion.novelty).
     """
 
     source: str
@@ -100,6 +104,7 @@ class Calibration(_Strict):
     novelty_file: FileName | None = None
     novelty_distance_weight: float = 1.0
     novelty_energy_weight: float = 0.0
+    novelty_early_weight: float = 0.0
     novelty_quantiles: tuple[float, ...] = ()
     novelty_threshold: Annotated[float, Field(gt=0, le=1)] = 1.0
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fashion.classifier import Classifier
 from fashion.decoding import decode
 from fashion.labels import NUM_LABELS
+from fashion.novelty import Outputs
 from fashion.preparation import WORKING_SIDE, Prepared, prepare
 from training.dataset import Dataset
 from training.photographs import Photograph
@@ -27,13 +28,21 @@ class Answers:
     """(count, num_features)."""
     acceptable: NDArray[np.bool_]
     """(count, 10): which labels are right. One for a network input; footwear in a photograph has three."""
+    early: NDArray[np.float32] | None = None
+    """(count, statistics) of the first layer, from networks that give them."""
 
     def __len__(self) -> int:
         return len(self.logits)
 
     def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Answers":
         """The chosen rows."""
-        return Answers(self.logits[rows], self.features[rows], self.acceptable[rows])
+        early = None if self.early is None else self.early[rows]
+        return Answers(self.logits[rows], self.features[rows], self.acceptable[rows], early)
+
+    @property
+    def outputs(self) -> Outputs:
+        """What the classifier's graph gave."""
+        return Outputs(self.logits, self.features, self.early)
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -46,8 +55,9 @@ def answers_to(
 ) -> Answers:
     """Run the classifier on pictures of one kind."""
     outputs = [classifier.outputs(batch) for batch in batched_pictures(pictures)]
-    logits, features = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
-    return Answers(logits, features, acceptable)
+    logits, features = (np.concatenate([made[part] for made in outputs]) for part in (0, 1))
+    early = [made.early for made in outputs if made.early is not None]
+    return Answers(logits, features, acceptable, np.concatenate(early) if early else None)
 
 
 def batched_pictures(pictures: Sequence[Prepared]) -> Iterable[Sequence[Prepared]]:

@@ -6,7 +6,6 @@ training never saw: the calibration part of Fashion-MNIST for network inputs, th
 photographs. Figures for one kind say nothing about the other, so they share nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,10 +16,16 @@ from fashion.artifact import Artifact
 from fashion.classifier import Classifier
 from fashion.manifest import Calibration
 from fashion.preparation import InputKind
-from training.answers import Answers, answers_to_dataset, answers_to_photographs
+from training.answers import answers_to_dataset, answers_to_photographs
 from training.conformal import SetThresholds, choose_thresholds
 from training.novelty import NoveltyFit, fit_novelty
-from training.probabilities import FAMILIES, ChosenScaling, Family, choose_scaling
+from training.photograph_calibration import (
+    choose_temperature,
+    fit_photograph_novelty,
+    sender_weights,
+    weighted_thresholds,
+)
+from training.probabilities import ChosenScaling, choose_scaling
 from training.rewriting import rewrite_artifact
 from training.senders import PhotographSplit
 from training.splits import Split
@@ -28,10 +33,6 @@ from training.splits import Split
 COVERAGE: Final[dict[InputKind, float]] = {"network_input": 0.99, "photograph": 0.95}
 """The probability with which a prediction set holds the right label. The photographs that are there to
 calibrate with are too few for 99%."""
-
-# A bias for each label would learn how often each garment was photographed by these senders, and turn answers
-# towards the frequent ones; a temperature changes no answer.
-_PHOTOGRAPH_FAMILIES: Final[tuple[Family, ...]] = ("temperature",)
 
 # Trained pictures that the novelty statistics are taken from: more change nothing and cost time.
 _NOVELTY_PICTURES = 10_000
@@ -66,6 +67,7 @@ class KindFit:
             novelty_file=self.novelty_file,
             novelty_distance_weight=self.novelty.distance_weight,
             novelty_energy_weight=self.novelty.energy_weight,
+            novelty_early_weight=self.novelty.early_weight,
             novelty_quantiles=tuple(self.novelty.quantiles.tolist()),
             novelty_threshold=self.novelty.threshold,
         )
@@ -92,7 +94,11 @@ def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
     trained = answers_to_dataset(classifier, split.train.select(some))
     source = "Fashion-MNIST, calibration part of the training files"
     calibration = answers_to_dataset(classifier, split.calibration)
-    return fit_kind("network_input", source, trained, calibration, FAMILIES)
+    scaling = choose_scaling(calibration)
+    coverage = COVERAGE["network_input"]
+    sets = choose_thresholds(scaling.scaling(calibration.logits), calibration.acceptable, coverage)
+    novelty = fit_novelty(trained, calibration)
+    return KindFit("network_input", source, len(calibration), coverage, scaling, sets, novelty)
 
 
 def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> KindFit:
@@ -100,17 +106,14 @@ def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> Kin
     trained = answers_to_photographs(classifier, photographs.train)
     source = "photographs of garments, senders kept apart for calibration"
     calibration = answers_to_photographs(classifier, photographs.calibration)
-    return fit_kind("photograph", source, trained, calibration, _PHOTOGRAPH_FAMILIES)
-
-
-def fit_kind(
-    kind: InputKind, source: str, trained: Answers, calibration: Answers, families: Sequence[Family]
-) -> KindFit:
-    """Fit one kind from a classifier's outputs on pictures that it was trained on, and on others."""
-    scaling = choose_scaling(calibration, families)
-    sets = choose_thresholds(scaling.scaling(calibration.logits), calibration.acceptable, COVERAGE[kind])
-    novelty = fit_novelty(trained, calibration)
-    return KindFit(kind, source, len(calibration), COVERAGE[kind], scaling, sets, novelty)
+    senders = [photograph.sender_id for photograph in photographs.calibration]
+    weights = sender_weights(senders)
+    scaling = choose_temperature(calibration, senders)
+    probabilities = scaling.scaling(calibration.logits)
+    coverage = COVERAGE["photograph"]
+    sets = weighted_thresholds(probabilities, calibration.acceptable, weights, coverage)
+    novelty = fit_photograph_novelty(trained, calibration, weights)
+    return KindFit("photograph", source, len(calibration), coverage, scaling, sets, novelty)
 
 
 def _sentence(fit: KindFit) -> str:

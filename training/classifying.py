@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fashion.labels import NUM_LABELS
+from fashion.manifest import EARLY_STATISTICS
 from fashion.preparation import SIDE
 from training.networks.classifiers import (
     Classification,
@@ -61,15 +62,15 @@ class ClassifierSystem(System):
         return {"total": functional.cross_entropy(logits, batch.targets), "error": _error(logits, batch)}
 
     def graphs(self) -> list[ExportGraph]:
-        """`classifier` (images to logits, features, feature maps) and, where explained, `explainer`."""
+        """`classifier` (images to all that is served) and, where explained, `explainer`."""
         served = ServedClassifier(folded(self.network))
         random = torch.Generator().manual_seed(0)
         images = torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
-        outputs = ("logits", "features", "feature_maps")
+        with torch.no_grad():
+            _, _, maps, *early = served(images)
+        outputs = ("logits", "features", "feature_maps", *([EARLY_STATISTICS] if early else []))
         graphs = [ExportGraph("classifier", served, (images,), ("images",), outputs)]
         if self.explained:
-            with torch.no_grad():
-                maps = served(images)[2]
             head = self.network.get_submodule("head")
             if not isinstance(head, nn.Linear):
                 raise TypeError(f"class activation maps are made with a linear layer, not with {head}")
@@ -81,16 +82,26 @@ class ClassifierSystem(System):
 
 
 class ServedClassifier(nn.Module):
-    """What is exported: UInt8 (batch, 28, 28) in, the fields of a Classification out."""
+    """What is exported: UInt8 (batch, 28, 28) in, the fields of a Classification out, the early maps as
+    statistics."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Scale inside the graph, so that serving cannot scale differently from training."""
         answer: Classification = self.network(images.float() / 255)
-        return answer.logits, answer.features, answer.feature_maps
+        if answer.early_maps is None:
+            return answer.logits, answer.features, answer.feature_maps
+        return answer.logits, answer.features, answer.feature_maps, _statistics(answer.early_maps)
+
+
+def _statistics(maps: Tensor) -> Tensor:
+    """Each channel's mean over the positions, then each channel's standard deviation: (batch, 2 channels)."""
+    means = maps.mean(dim=(2, 3))
+    variances = maps.square().mean(dim=(2, 3)) - means.square()
+    return torch.cat([means, variances.clamp(min=0).sqrt()], dim=1)
 
 
 def _error(logits: Tensor, batch: Batch) -> Tensor:

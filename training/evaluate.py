@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.classifier import Classifier, NoveltyScore, Prediction
+from fashion.classifier import Classifier, Prediction
 from fashion.labels import LABELS, NUM_LABELS
+from fashion.novelty import NoveltyScore
 from fashion.preparation import SIDE, InputKind, Prepared
 from training.answers import (
     Answers,
@@ -124,7 +125,7 @@ def evaluate_classifier(classifier: Classifier, material: Material) -> Report:
 
 
 def _measure(classifier: Classifier, answers: Answers, kind: InputKind) -> Measured:
-    return Measured(answers, classifier.predictions(answers.logits, answers.features, kind))
+    return Measured(answers, classifier.predictions(answers.outputs, kind))
 
 
 def _label_tables(measured: Measured, dataset: Dataset) -> list[Table]:
@@ -196,9 +197,7 @@ def _detection(
     score = NoveltyScore.from_artifact(fit, classifier.artifact) if fit else None
     if score is None:
         raise ValueError(f"no novelty was fitted for pictures of kind {kind}")
-    inside, outside = (
-        score(answers.logits, answers.features) for answers in (insiders.answers, outsiders.answers)
-    )
+    inside, outside = (score(answers.outputs) for answers in (insiders.answers, outsiders.answers))
     return called_novel, area_under_curve(inside, outside)
 
 

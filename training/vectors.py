@@ -31,7 +31,7 @@ def vectors_of(artifact: Artifact, dataset: Dataset) -> Vectors:
         return Vectors("latent", latents_of(Autoencoder(artifact), dataset.images))
     classifier = Classifier(artifact)
     answers = answers_to_dataset(classifier, dataset)
-    predictions = classifier.predictions(answers.logits, answers.features, "network_input")
+    predictions = classifier.predictions(answers.outputs, "network_input")
     return Vectors("embedding", answers.features, predictions)
 
 

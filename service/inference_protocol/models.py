@@ -75,10 +75,10 @@ class ProtocolModel:
 def _classify_images(call: Call, classifier: Classifier, images: NDArray[np.uint8]) -> Tensors:
     pictures = [Prepared(image, "network_input") for image in images]
     metrics.prepared(call.exchange, pictures)
-    logits, features = classifier.outputs(pictures)
-    predictions = classifier.predictions(logits, features, "network_input")
+    outputs = classifier.outputs(pictures)
+    predictions = classifier.predictions(outputs, "network_input")
     metrics.classified(call.tag, predictions)
-    return {**_predicted(predictions), "logits": logits, "features": features}
+    return {**_predicted(predictions), "logits": outputs.logits, "features": outputs.features}
 
 
 def _classify_pictures(call: Call, classifier: Classifier, pictures: Sequence[bytes]) -> Tensors:

@@ -30,6 +30,8 @@ class Classification(NamedTuple):
     """Float (batch, num_features): the pooled embedding."""
     feature_maps: Tensor
     """Float (batch, num_features, height, width): what was pooled."""
+    early_maps: Tensor | None = None
+    """Float (batch, channels, height, width): what the first layer made, from networks that tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,12 @@ class ResidualClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Classification:
         """Normalises by itself, so that no caller can forget to."""
-        maps = self.body(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
+        first, *others = self.body
+        early = maps = first(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
+        for layer in others:
+            maps = layer(maps)
         features = maps.mean(dim=(2, 3))
-        return Classification(self.head(self.dropout(features)), features, maps)
+        return Classification(self.head(self.dropout(features)), features, maps, early)
 
 
 def _halving(width: int, way: Literal["pool", "stride"]) -> list[nn.Module]:

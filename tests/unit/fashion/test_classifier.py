@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion.classifier import Classifier, NoveltyScore, softmax
+from fashion.classifier import Classifier, softmax
 from fashion.manifest import Manifest
+from fashion.novelty import Distance, NoveltyScore, Outputs
 from fashion.preparation import Prepared
 from tests.tiny_artifacts import CHANNELS, VIEW_SIDE, tiny_classifier
 
@@ -40,7 +41,7 @@ def test_a_batch_of_one_equals_a_row_of_many(classifier: Classifier) -> None:
 
 def test_the_fitted_temperature_is_applied(classifier: Classifier) -> None:
     (made,) = classifier.classify(pictures(1))
-    logits, _ = classifier.outputs(pictures(1))
+    logits = classifier.outputs(pictures(1)).logits
     np.testing.assert_allclose(made.probabilities, softmax(0.5 * logits)[0])
 
 
@@ -74,21 +75,28 @@ def test_a_kind_without_a_fit_says_so(classifier: Classifier) -> None:
 
 def test_novelty_grows_with_the_distance_from_the_nearest_class() -> None:
     means = np.array([[0.0, 0.0], [10.0, 0.0]])
-    score = NoveltyScore(np.eye(2), means, distance_weight=1, energy_weight=0)
+    score = NoveltyScore(Distance(np.eye(2), means), distance_weight=1, energy_weight=0)
     features = np.array([[0, 0], [10, 1], [5, 0], [0, 30]], dtype=np.float32)
-    np.testing.assert_allclose(score(np.zeros((4, 2)), features), [0, 1, 5, 30], atol=1e-3)
+    np.testing.assert_allclose(score(Outputs(np.zeros((4, 2)), features)), [0, 1, 5, 30], atol=1e-3)
+
+
+def test_the_first_layers_distance_adds_to_novelty_where_the_network_gives_it() -> None:
+    origin = Distance(np.eye(1), np.zeros((1, 1)))
+    score = NoveltyScore(origin, origin, distance_weight=1, energy_weight=0, early_weight=2)
+    logits, features, early = (np.array([[value]], dtype=np.float32) for value in (0.0, 3.0, 4.0))
+    np.testing.assert_allclose(score(Outputs(logits, features, early)), [3 + 2 * 4])
 
 
 def test_novelty_grows_as_the_logits_lose_energy() -> None:
-    score = NoveltyScore(np.eye(1), np.zeros((1, 1)), distance_weight=0, energy_weight=1)
-    sure, unsure = score(np.array([[9.0, 0.0], [0.1, 0.0]]), np.zeros((2, 1), dtype=np.float32))
+    score = NoveltyScore(Distance(np.eye(1), np.zeros((1, 1))), distance_weight=0, energy_weight=1)
+    sure, unsure = score(Outputs(np.array([[9.0, 0.0], [0.1, 0.0]]), np.zeros((2, 1), dtype=np.float32)))
     assert unsure > sure
 
 
 def test_novelty_is_the_share_of_calibration_pictures_that_look_less_unusual(classifier: Classifier) -> None:
     far = np.full((1, CHANNELS), 1e6, dtype=np.float32)
     logits = np.zeros((1, 10), dtype=np.float32)
-    (made,) = classifier.predictions(logits, far, "network_input")
+    (made,) = classifier.predictions(Outputs(logits, far), "network_input")
     assert made.novelty == 1
     assert made.in_distribution is False
 

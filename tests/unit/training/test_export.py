@@ -40,18 +40,20 @@ def test_the_exported_graphs_compute_what_the_network_computes(trained_run):
     artifact = open_artifact(trained_run.artifact)
     images = stripes(70, seed=3).images
 
-    logits, features, maps = artifact.graphs["classifier"](images)
+    logits, features, maps, early = artifact.graphs["classifier"](images)
     with torch.no_grad():
         expected = trained_run.load_system().network(torch.tensor(images).float() / 255)
 
     np.testing.assert_allclose(logits, expected.logits, atol=1e-4)
     np.testing.assert_allclose(features, expected.features, atol=1e-4)
     np.testing.assert_allclose(maps, expected.feature_maps, atol=1e-4)
+    first = expected.early_maps.flatten(2).numpy()
+    np.testing.assert_allclose(early, np.hstack([first.mean(axis=2), first.std(axis=2)]), atol=1e-3)
 
 
 def test_the_explainer_says_where_the_logits_come_from(trained_run):
     artifact = open_artifact(trained_run.artifact)
-    logits, _, maps = artifact.graphs["classifier"](stripes(4).images)
+    logits, _, maps, _ = artifact.graphs["classifier"](stripes(4).images)
     (activation,) = artifact.graphs["explainer"](maps)
 
     differences = logits - activation.mean(axis=(2, 3))

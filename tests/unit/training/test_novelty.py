@@ -25,7 +25,7 @@ FIT = fit_novelty(clusters(2000, 0), clusters(1000, 1))
 
 
 def novelty(answers):
-    return np.searchsorted(FIT.quantiles, FIT.score()(answers.logits, answers.features)) / len(FIT.quantiles)
+    return np.searchsorted(FIT.quantiles, FIT.score()(answers.outputs)) / len(FIT.quantiles)
 
 
 def test_new_pictures_of_the_same_kind_raise_as_many_false_alarms_as_promised():
@@ -71,3 +71,27 @@ def test_the_file_holds_the_arrays_that_serving_reads():
     with np.load(io.BytesIO(FIT.content()), allow_pickle=False) as arrays:
         assert set(arrays.files) == {"whitening", "class_means"}
         assert arrays["class_means"].shape == (NUM_LABELS, FEATURES)
+
+
+def with_early(answers, seed, *, stranger=False):
+    """The same pictures with statistics of a first layer, which know no label."""
+    random = np.random.default_rng(seed)
+    early = random.normal(loc=6 if stranger else 0, size=(len(answers), 4)).astype(np.float32)
+    return Answers(answers.logits, answers.features, answers.acceptable, early)
+
+
+def test_a_first_layer_that_sees_something_else_raises_novelty_by_itself():
+    fit = fit_novelty(with_early(clusters(2000, 0), 0), with_early(clusters(1000, 1), 1))
+    usual, strange = (
+        fit.score()(with_early(clusters(500, 3), 3, stranger=stranger).outputs) for stranger in (False, True)
+    )
+
+    assert (usual > fit.quantiles[189]).mean() == pytest.approx(FALSE_ALARMS, abs=0.04)
+    assert (strange > fit.quantiles[189]).mean() > 0.9
+
+
+def test_the_first_layers_spread_goes_into_the_file():
+    fit = fit_novelty(with_early(clusters(500, 0), 0), with_early(clusters(500, 1), 1))
+
+    with np.load(io.BytesIO(fit.content()), allow_pickle=False) as arrays:
+        assert arrays["early_class_means"].shape == (NUM_LABELS, 4)

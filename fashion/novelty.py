@@ -1,0 +1,101 @@
+"""How unlike the training data a picture looks to a classifier, from what its graph computes anyway.
+
+Three views that fail differently are added up: the distance from the nearest class in the last features, the
+same in the first layer's statistics (strokes and noise differ there from fabric, long before they look like
+any garment), and the energy of the logits. docs/decisions/0332 tells what else was measured.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashion.artifact import Artifact
+from fashion.engine import Array
+from fashion.manifest import Calibration
+
+Float64 = NDArray[np.float64]
+
+
+class Outputs(NamedTuple):
+    """What a classifier's graph gives for pictures of one kind."""
+
+    logits: Array
+    """(batch, labels)."""
+    features: Array
+    """(batch, features): what the logits are a linear function of."""
+    early: Array | None = None
+    """(batch, statistics) of the first layer's maps, from graphs that give them."""
+
+
+class Distance:
+    """How far rows lie from the nearest of some groups, in units of the groups' shared spread (Mahalanobis).
+
+    Lee et al. 2018, arXiv:1807.03888.
+    """
+
+    def __init__(self, whitening: Array, group_means: Array) -> None:
+        """`whitening` is (size, directions); `group_means` is (groups, directions), whitened."""
+        self._whitening = np.asarray(whitening, dtype=np.float32)
+        self._to_means = np.ascontiguousarray(np.asarray(group_means, dtype=np.float32).T)
+        self._half_norms = 0.5 * (self._to_means**2).sum(axis=0)
+
+    def __call__(self, rows: Array) -> Float64:
+        """(batch, size) to (batch,)."""
+        white = rows @ self._whitening  # (batch, directions)
+        nearest = (white @ self._to_means - self._half_norms).max(axis=1)
+        squared = np.einsum("bd,bd->b", white, white) - 2 * nearest
+        return np.sqrt(np.maximum(squared, 0), dtype=np.float64)
+
+
+class NoveltyScore:
+    """The weighted sum of the three views: higher is stranger, (batch,)."""
+
+    def __init__(
+        self,
+        features: Distance,
+        early: Distance | None = None,
+        *,
+        distance_weight: float,
+        energy_weight: float,
+        early_weight: float = 0.0,
+    ) -> None:
+        self._features = features
+        self._early = early
+        self._distance_weight = distance_weight
+        self._energy_weight = energy_weight
+        self._early_weight = early_weight
+
+    @classmethod
+    def from_artifact(cls, fit: Calibration, artifact: Artifact) -> "NoveltyScore | None":
+        """The score that `fit` names, None where it names none."""
+        if fit.novelty_file is None:
+            return None
+        arrays = artifact.arrays(fit.novelty_file)
+        early = None
+        if fit.novelty_early_weight:
+            early = Distance(arrays["early_whitening"], arrays["early_class_means"])
+        return cls(
+            Distance(arrays["whitening"], arrays["class_means"]),
+            early,
+            distance_weight=fit.novelty_distance_weight,
+            energy_weight=fit.novelty_energy_weight,
+            early_weight=fit.novelty_early_weight,
+        )
+
+    def __call__(self, outputs: Outputs) -> Float64:
+        """The score of each row."""
+        score = self._distance_weight * self._features(outputs.features)
+        score += self._energy_weight * energy(outputs.logits)
+        if self._early is not None and outputs.early is not None:
+            score += self._early_weight * self._early(outputs.early)
+        return score
+
+
+def energy(logits: NDArray[Any]) -> Float64:
+    """Minus the log of the sum of exponentials, (batch,): high where no label convinces.
+
+    Liu et al. 2020, arXiv:2010.03759.
+    """
+    top = logits.max(axis=1)
+    return np.asarray(-top - np.log(np.exp(logits - top[:, None]).sum(axis=1)), dtype=np.float64)
