@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier
 from fashion.labels import LABELS, NUM_LABELS
-from training.answers import answers_to_dataset
+from training.answers import as_network_inputs, batched_pictures
 from training.dataset import Dataset
 from training.drawing import drawn_of_label
 from training.report import Table
@@ -56,5 +56,7 @@ def label_agreement(
 
 
 def _is_right(classifier: Classifier, dataset: Dataset) -> NDArray[np.bool_]:
-    predicted = answers_to_dataset(classifier, dataset).logits.argmax(axis=1)
-    return np.asarray(predicted == dataset.labels)
+    """Whether `classify` would answer with the picture's label."""
+    batches = batched_pictures(as_network_inputs(dataset.images))
+    said = [made.class_index for batch in batches for made in classifier.classify(batch)]
+    return np.array(said) == dataset.labels
