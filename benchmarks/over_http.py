@@ -20,11 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fashion.errors import DatasetError
 from fashion.labels import LABELS
 from fashion.sheets import png_bytes
 from training.dataset import Dataset, load_test
+from training.photographs import load_photographs
+from training.senders import split_by_sender
 
 PER_REQUEST: Final = 250
+PHOTOGRAPHS_PER_REQUEST: Final = 16
 SAMPLES_OF_A_LABEL: Final = 1_000
 # Sums of floats in another order, and JSON's decimals.
 _ROUNDING: Final = 1e-6
@@ -54,6 +58,41 @@ class Check:
             f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, {reported:.6f} reported: {said}",
             agree,
         )
+
+
+def classification(client: httpx.Client, test: Dataset, count: int) -> Check:
+    """The share of the first `count` test pictures that `/classify` is right on, to the picture."""
+    right: list[bool] = []
+    model = ""
+    for start, images in zip(range(0, count, PER_REQUEST), _batches(test.images[:count]), strict=True):
+        answer = _post_pictures(client, "/classify", images)
+        model = answer["model"]
+        said = [made["class_index"] for made in answer["predictions"]]
+        right += (np.array(said) == test.labels[start : start + len(images)]).tolist()
+    return Check("accuracy", model, float(np.mean(right)), _share_error(right, count < len(test)))
+
+
+def photographs(client: httpx.Client, _test: Dataset, _count: int) -> Check:
+    """The share of the held-out senders' photographs that `/classify` is right on, sent as files."""
+    held_out = split_by_sender(load_photographs()).validation
+    right: list[bool] = []
+    model = ""
+    for start in range(0, len(held_out), PHOTOGRAPHS_PER_REQUEST):
+        part = held_out[start : start + PHOTOGRAPHS_PER_REQUEST]
+        files = [("images", photograph.path.read_bytes()) for photograph in part]
+        answer = client.post("/classify", files=files).raise_for_status().json()
+        model = answer["model"]
+        right += [
+            made["class_index"] in photograph.acceptable_classes
+            for made, photograph in zip(answer["predictions"], part, strict=True)
+        ]
+    return Check("photograph_accuracy", model, float(np.mean(right)), 0.0)
+
+
+def _share_error(right: list[bool], sampled: bool) -> float:
+    """Standard error of a share, 0 where it was taken of everything."""
+    share = float(np.mean(right))
+    return math.sqrt(share * (1 - share) / len(right)) if sampled else 0.0
 
 
 def reconstruction(client: httpx.Client, test: Dataset, count: int) -> Check:
@@ -110,6 +149,8 @@ def _pixels(encoded: str) -> Images:
 
 
 CHECKS: Final[tuple[Callable[[httpx.Client, Dataset, int], Check], ...]] = (
+    classification,
+    photographs,
     reconstruction,
     lambda client, _test, _count: agreement(client),
 )
@@ -127,7 +168,11 @@ def main() -> None:
     agreed = []
     with httpx.Client(base_url=arguments.url, timeout=120) as client:
         for check in CHECKS:
-            found = check(client, test, arguments.pictures)
+            try:
+                found = check(client, test, arguments.pictures)
+            except DatasetError as missing:
+                print(f"left out: {missing}", flush=True)
+                continue
             line, agrees = found.row(reported(arguments.report, found))
             print(line, flush=True)
             agreed.append(agrees)

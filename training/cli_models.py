@@ -168,8 +168,11 @@ def release(
     tag: Annotated[str, typer.Argument(help="NAME, for its stable version, or NAME:VERSION")],
     folder: Annotated[Path | None, typer.Option(help="[default: releases/ of the checkout]")] = None,
 ) -> None:
-    """Export a stored version to releases/, in place of that model's earlier release."""
-    from training.store import RELEASES
+    """Export a stored version to releases/, in place of that model's earlier release, and its model card to
+    docs/."""
+    from training.store import RELEASES, copy_card
     from training.store import release as write
 
     Console().print(f"wrote {write(tag, folder or RELEASES)}", soft_wrap=True)
+    if folder is None and (card := copy_card(tag)):
+        Console().print(f"wrote {card}", soft_wrap=True)

@@ -18,6 +18,7 @@ from training.digits import load_digits
 from training.evaluate import Material, evaluate_classifier
 from training.evaluate_autoencoder import Witnesses, evaluate_autoencoder
 from training.finishing import available_photographs
+from training.model_card import CARD_FILE, card
 from training.report import Report
 from training.rewriting import rewrite_artifact
 from training.splits import split
@@ -49,7 +50,8 @@ def evaluate_target(
         made.write(folder)
         if is_own(target):
             figures = {f"{on}_{name}": value for name, value in made.figures.items()}
-            rewrite_artifact(artifact, {"metrics": {**artifact.manifest.metrics, **figures}})
+            cards = {CARD_FILE: card(artifact.manifest, made).encode()} if on == "test" else None
+            rewrite_artifact(artifact, {"metrics": {**artifact.manifest.metrics, **figures}}, cards)
     made.show(console)
     console.print(f"report: {folder / 'report.md'}", highlight=False, soft_wrap=True)
     return made

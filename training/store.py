@@ -22,9 +22,11 @@ from fashion.aliases import promote as promote_alias
 from fashion.aliases import rollback as rollback_alias
 from fashion.artifact import MANIFEST_FILE, Artifact, open_artifact
 from fashion.errors import DamagedArtifact, UnknownModel
+from training.model_card import CARD_FILE
 
 RELEASES: Final = Path(__file__).resolve().parent.parent / "releases"
 RELEASE_SUFFIX: Final = ".bentomodel"
+MODEL_CARDS: Final = RELEASES.parent / "docs" / "model-cards"
 _ALIASES: Final = ("stable", "candidate")
 _VERSION: Final = "[0-9]{8}-[0-9a-f]{8}"
 
@@ -112,6 +114,15 @@ def release(tag: str, folder: Path = RELEASES) -> Path:
         if old != path and earlier.fullmatch(old.name):
             old.unlink()
     return path
+
+
+def copy_card(tag: str, folder: Path = MODEL_CARDS) -> Path | None:
+    """Copy a stored version's model card to NAME.md in `folder`; None where the artifact has none."""
+    artifact = open_stored(tag)
+    if CARD_FILE not in artifact.manifest.files:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(artifact.folder / CARD_FILE, folder / f"{artifact.manifest.name}.md"))
 
 
 @contextmanager
