@@ -45,7 +45,7 @@ class Distance:
         white = rows @ self._whitening  # (batch, directions)
         nearest = (white @ self._to_means - self._half_norms).max(axis=1)
         squared = np.einsum("bd,bd->b", white, white) - 2 * nearest
-        return np.sqrt(np.maximum(squared, 0), dtype=np.float64)
+        return np.asarray(np.sqrt(np.maximum(squared, 0)), dtype=np.float64)
 
 
 class NoveltyScore:

@@ -98,3 +98,55 @@ AUTOENCODER_GOALS: Final = (
     ),
 )
 """Of the released VAE; the companion of two dimensions is held to none."""
+
+CLASSIFIER_GOALS: Final = (
+    Goal(
+        "test accuracy, one model, one view",
+        (Limit("accuracy", 0.95, 0.965, at_least=True, unit="%"),),
+    ),
+    Goal(
+        "its cost: parameters, and time on one thread",
+        (
+            Limit("num_parameters", 1e6, 1e6),
+            Limit("milliseconds_a_picture", 0.5, 0.25, unit="ms"),
+        ),
+    ),
+    Goal("calibration error, 15 bins", (Limit("calibration_error", 0.01, 0.005, unit="%"),)),
+    Goal(
+        "99% prediction sets: coverage and mean size",
+        (
+            Limit("set_coverage", 0.985, 0.985, at_least=True, unit="%"),
+            Limit("set_mean_size", 1.35, 1.15),
+        ),
+    ),
+    Goal(
+        "99% prediction sets: coverage of the worst label",
+        (Limit("set_coverage_worst_label", 0.0, 0.98, at_least=True, unit="%"),),
+    ),
+    Goal(
+        "photographs: accuracy, mean of seven groups",
+        (Limit("photograph_accuracy_by_group", 0.72, 0.82, at_least=True, unit="%"),),
+    ),
+    Goal(
+        "photographs: calibration error",
+        (Limit("photograph_calibration_error", 0.05, 0.03, unit="%"),),
+    ),
+    Goal(
+        "photographs: coverage of 95% sets, at least and at most",
+        (
+            Limit("photograph_set_coverage", 0.93, 0.93, at_least=True, unit="%"),
+            Limit("photograph_set_coverage", 0.97, 0.97, unit="%"),
+        ),
+    ),
+    Goal(
+        "called novel at 5% false alarms: handwritten digits",
+        (Limit("novel_handwritten_digits", 0.90, 0.99, at_least=True, unit="%"),),
+    ),
+    Goal("the same: noise", (Limit("novel_uniform_noise", 0.99, 1.0, at_least=True, unit="%"),)),
+    Goal(
+        "the same: other photographs",
+        (Limit("novel_other_photographs", 0.20, 0.50, at_least=True, unit="%"),),
+    ),
+)
+"""Of the released classifier. Photographs have a network of their own, so that no accuracy on Fashion-MNIST
+is given up for them."""
