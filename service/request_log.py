@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from service.exchange import Exchange
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _STANDARD_OUTPUT: Final = 1  # the file descriptor
 _TRACEPARENT: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}.*"
@@ -65,7 +66,7 @@ def access_line(exchange: Exchange, method: str) -> str:
         "trace_id": exchange.trace_id or _trace_id_of_client(exchange) or None,
         "refusal": exchange.refusal.code if exchange.refusal else None,
     }
-    return json.dumps(said, separators=(",", ":")) + "\n"
+    return f"{_JSON.encode(said)}\n"
 
 
 def write_access_line(exchange: Exchange, method: str) -> None:
