@@ -77,7 +77,8 @@ def quantised(content: bytes, pictures: Array) -> bytes:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"CalibMovingAverage": True},  # of the batches' extremes: one odd picture moves little
+            # Ranges are means of the batches' extremes, so that one odd picture moves them little.
+            extra_options={"CalibMovingAverage": True},
         )
         after = onnx.load(target)
     _correct_biases(before, after, pictures)
