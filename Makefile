@@ -6,6 +6,8 @@
 PORT ?= 3000
 # Not from the environment: some shells keep the machine's name in HOST. 0.0.0.0 opens the service to the network.
 HOST = 127.0.0.1
+# Of twice the capacity, in `make soak`.
+MINUTES = 2
 # PyTorch's CPU wheels, so that nobody downloads CUDA for a laptop. For a GPU: TORCH_INDEX_URL=https://download.pytorch.org/whl/cu130
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -24,7 +26,7 @@ CHECKED := fashion service training tests scripts $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-slow check train seeds report bench image bento lock clean
+.PHONY: help serve test test-slow check train seeds report bench soak image bento lock clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +62,9 @@ report: $(ALL) ## measure the released models on the test split
 
 bench: $(BENCH) ## measure the service beside its peers (BENCH_ARGS="--rounds 1 --seconds 1" for a short look)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+soak: $(ALL) ## overload, kill, promote, fill the disk …: every row of the reliability targets (MINUTES=30)
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 bento: $(SERVICE) ## build the Bento, with the models that `stable` names
 	$(BIN)/python -m service.releases
