@@ -116,7 +116,7 @@ PEERS: Final = (
     ),
     Peer(
         "mosec",
-        "its Rust front, batches of up to 8, at most 2 ms of waiting for one: of five settings the best here",
+        "its Rust front, batches of up to 8, at most 2 ms of waiting for one: less than a batch takes",
         _MOSEC,
         {**_MOSEC_SETTINGS, "BATCH": "8", "WAIT_MS": "2"},
     ),
@@ -136,7 +136,7 @@ PEERS: Final = (
     ),
     Peer(
         "bentoml-stock",
-        "BentoML as its tutorials show it: PIL pictures in, a pydantic model out, and every default",
+        "BentoML as its tutorials show it: PIL pictures in, a pydantic model out; workers set, the rest left",
         _bentoml(f"{_APPS}.stock_bentoml:StockFashion"),
         one="form",
         many="form",

@@ -16,7 +16,7 @@ import psutil
 from benchmarks.peers import Peer, Request
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-_READY_SECONDS: Final = 60
+_READY_SECONDS: Final = 120
 _LOADING_SECONDS: Final = 10  # that a second worker may take longer than the first
 _PAUSE_SECONDS: Final = 0.1
 _AT_REST: Final = 0.2  # of a core
@@ -114,11 +114,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, first: Request, log: IO[by
             except httpx.TransportError:
                 pass
             time.sleep(0.02)
+    ended = process.poll()
+    why = f"it did not answer within {_READY_SECONDS} s" if ended is None else f"it ended with {ended}"
     log.seek(0)
-    raise CannotCompare(
-        f"{process.args!r} did not answer within {_READY_SECONDS} s; last came {told}. Its log ends:\n"
-        f"{log.read().decode(errors='replace')[-3000:]}"
-    )
+    tail = log.read().decode(errors="replace")[-3000:]
+    raise CannotCompare(f"{why}; last came {told}\nIts log ends:\n{tail}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

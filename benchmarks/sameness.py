@@ -22,7 +22,7 @@ def ask(server: Server, request: Request) -> Any:
         server.url(request), content=request.body, headers={"content-type": request.content_type}, timeout=30
     )
     if made.status_code != httpx.codes.OK:
-        raise CannotCompare(f"{server.peer.name} answered {made.status_code}: {made.text[:300]}")
+        raise CannotCompare(f"it answered {made.status_code}: {made.text[:300]}")
     return made.json()
 
 
@@ -34,7 +34,9 @@ def check_same(peer: Peer, what: str, expected: Any, came: Any) -> float:
     limit = _EXACT if peer.exact else _OTHER_PRECISION
     found = difference(_essence(peer, expected), _essence(peer, came))
     if found > limit:
-        raise CannotCompare(f"{peer.name} answers {what} otherwise: off by {found:g}, {limit:g} is allowed")
+        raise CannotCompare(
+            f"it answers {what} otherwise than the models do: off by {found:g}, {limit:g} is allowed"
+        )
     return found
 
 

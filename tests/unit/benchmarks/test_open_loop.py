@@ -32,20 +32,20 @@ def test_every_request_is_sent_and_answered():
 
 
 def test_a_stall_is_charged_to_every_request_that_was_due_in_it():
-    """A closed loop of four connections would have seen four slow requests."""
-    stall_seconds = 0.5
+    """A closed loop of four connections would have seen four slow requests, and a median of a millisecond."""
+    stall_seconds = 0.6
 
     def answer(number: int) -> int:
-        if number == 30:
+        if number == 20:
             time.sleep(stall_seconds)
         return 200
 
     with serving(answer) as url:
-        load = drive(url, b"body", "text/plain", rate=200, seconds=1.5, connections=4)
+        load = drive(url, b"body", "text/plain", rate=200, seconds=1, connections=4)
     assert load.errors == 0
     assert load.worst >= 1e3 * stall_seconds * 0.9
-    # A hundred of three hundred were due meanwhile, and wait half of it on average.
-    assert load.p99 >= 1e3 * stall_seconds * 0.8
+    # Six in ten were due meanwhile, and waited for anything between nothing and all of it.
+    assert load.p50 >= 1e3 * stall_seconds * 0.08
 
 
 def test_refusals_and_missing_answers_are_errors():

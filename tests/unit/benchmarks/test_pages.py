@@ -69,9 +69,9 @@ def test_the_page_names_every_peer_as_it_is_set_up():
 def test_a_report_tells_of_a_busy_machine_and_of_who_was_left_out(run):
     assert "busy" not in pages.report(run)
     run.about["load_average_before"] = 1.5
-    run.left_out["mosec"] = "it did not start"
+    run.left_out["mosec"] = "it did not start\nand this is its log"
     assert "The machine was busy" in pages.report(run)
-    assert "**mosec was left out**: it did not start" in pages.report(run)
+    assert "**mosec was left out**: it did not start." in pages.report(run)
 
 
 def test_plots_are_small_and_the_same_for_the_same_run(run, tmp_path):

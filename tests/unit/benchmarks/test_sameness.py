@@ -30,7 +30,7 @@ def test_the_order_of_keys_and_the_name_of_the_model_may_differ():
 
 
 def test_another_number_or_another_label_is_another_answer():
-    with pytest.raises(CannotCompare, match=r"starlette answers small-png otherwise: off by 0\.01"):
+    with pytest.raises(CannotCompare, match=r"answers small-png otherwise than the models do: off by 0\.01"):
         check_same(BY_NAME["starlette"], "small-png", answer(0.7), answer(0.71))
     with pytest.raises(CannotCompare):
         check_same(BY_NAME["starlette"], "small-png", answer(0.7), answer(0.7, label="Bag"))
