@@ -1,4 +1,4 @@
-"""`figures`, `classify`, `projector`, `cluster`, `compare` and `seeds`: they show what was trained.
+"""`figures`, `sheets`, `classify`, `projector`, `cluster`, `compare` and `seeds`: they show what was trained.
 
 As in `cli_training.py`, commands import what they run when they run.
 """
@@ -26,7 +26,7 @@ CountOption = Annotated[int, typer.Option("--count", min=10, max=10_000, help="H
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
-    for command in (figures, classify, projector, cluster, compare, seeds):
+    for command in (figures, sheets, classify, projector, cluster, compare, seeds):
         app.command(command.__name__)(command)
 
 
@@ -55,6 +55,26 @@ def figures(
             artifact, shown, WHAT, folder, history=history if own else None, options=Options(grid, start, end)
         )
     Console().print(f"wrote {len(written)} files to {folder}", highlight=False, soft_wrap=True)
+
+
+def sheets(
+    target: TargetArgument,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("docs/images"),
+    data: DataOption = None,
+) -> None:
+    """Draw a VAE's samples by label, their nearest training pictures, and reconstructions, as PNG."""
+    from fashion.autoencoder import Autoencoder
+    from training.dataset import load_training
+    from training.figures.shown import pictures_to_show
+    from training.figures.style import save, style
+    from training.figures.vae_sheets import vae_sheets
+    from training.targets import opened
+
+    console = Console()
+    with opened(target) as artifact, style():
+        for name, figure in vae_sheets(Autoencoder(artifact), load_training(data), pictures_to_show(data)):
+            for path in save(figure, out, name, formats=("png",)):
+                console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
 def classify(

@@ -16,10 +16,12 @@ from fashion.preparation import SIDE
 from training.bounds import bound, entropy_floor_nats, importance_bound
 from training.dataset import Dataset
 from training.drawing import generates, knows_labels
+from training.goals import AUTOENCODER_GOALS, goals_table
 from training.judging import judge_samples
 from training.label_agreement import SAMPLES_OF_A_LABEL, label_agreement
 from training.latent_quality import latent_figures
 from training.neighbours import nearest_distances
+from training.recipes.vae import RELEASED_AS
 from training.reconstructing import reconstruction_figures
 from training.report import Report, Table
 
@@ -49,7 +51,8 @@ def evaluate_autoencoder(
 ) -> Report:
     """Measure everything that the model has; `name` says which pictures these are (`test`, `validation`)."""
     manifest, by = autoencoder.artifact.manifest, witnesses or Witnesses()
-    figures, tables = reconstruction_figures(autoencoder, dataset.images), []
+    figures = reconstruction_figures(autoencoder, dataset.images)
+    tables: list[Table] = []
     if manifest.variational:
         figures |= _nats(autoencoder, dataset, by.importance_pictures, seed)
     if by.classifier is not None and knows_labels(autoencoder):
@@ -64,8 +67,9 @@ def evaluate_autoencoder(
             judgement = judge_samples(autoencoder, by.judge, by.training, dataset, seed=seed)
             figures |= judgement.figures()
             tables.append(judgement.table())
-    cost = cost_rows(autoencoder)
-    tables.append(Table("Cost, on one thread", ("what", "value"), cost))
+    figures |= _cost(autoencoder)
+    if manifest.name == RELEASED_AS and name == "test":
+        tables.insert(0, goals_table(AUTOENCODER_GOALS, figures))
     subject = (
         f"{manifest.name}, recipe {manifest.recipe.name}, seed {manifest.seed}, commit "
         f"{manifest.source_commit}: the exported artifact in the serving engine, on {len(dataset):,} {name} "
@@ -85,17 +89,18 @@ def _nats(
     return figures
 
 
-def cost_rows(autoencoder: Autoencoder) -> list[tuple[str, float]]:
-    """Parameters, bytes, and the time of a call on one thread of this machine."""
+def _cost(autoencoder: Autoencoder) -> dict[str, float]:
+    """Parameters, dimensions, bytes, and the median time of a call on one thread of this machine."""
     artifact = autoencoder.artifact
     images = np.zeros((1, SIDE, SIDE), dtype=np.uint8)
     latents = np.zeros((1, autoencoder.latent_size), dtype=np.float32)
-    return [
-        ("parameters", artifact.manifest.num_parameters),
-        ("bytes of the artifact", sum(path.stat().st_size for path in artifact.folder.iterdir())),
-        ("median ms to encode a picture", 1e3 * _median_seconds(lambda: autoencoder.encode(images))),
-        ("median ms to decode a latent", 1e3 * _median_seconds(lambda: autoencoder.decode(latents))),
-    ]
+    return {
+        "num_parameters": artifact.manifest.num_parameters,
+        "latent_size": autoencoder.latent_size,
+        "num_bytes": sum(path.stat().st_size for path in artifact.folder.iterdir()),
+        "milliseconds_to_encode": 1e3 * _median_seconds(lambda: autoencoder.encode(images)),
+        "milliseconds_to_decode": 1e3 * _median_seconds(lambda: autoencoder.decode(latents)),
+    }
 
 
 def _median_seconds(call: Callable[[], object], repetitions: int = 200) -> float:

@@ -82,7 +82,7 @@ def neighbours_figure(autoencoder: Autoencoder, training: Dataset, *, seed: int 
             axes.set_yticks([14 + 30 * row for row in range(NUM_LABELS)], LABELS)
     return titled(
         figure,
-        "No copies: samples and the five training pictures nearest to each",
+        "Samples, each with the five training pictures nearest to it",
         "nearest in squared error",
     )
 

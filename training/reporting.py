@@ -1,11 +1,11 @@
-"""The `report` command: every released model on the test split, beside its goals.
+"""The `report` command: every released model on the test split.
 
 An autoencoder is measured with the released classifier and with the judge, and beside an older system: the
 same figures of the same pictures.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from fashion.errors import InvalidValue
 from training.dataset import Dataset, load_test, load_training
 from training.evaluate_autoencoder import Witnesses, evaluate_autoencoder
 from training.evaluating import evaluate_artifact
-from training.goals import AUTOENCODER_GOALS, goals_table
 from training.judging import released_judge
 from training.recipes.classifiers import RELEASED_AS as CLASSIFIER
 from training.recipes.vae import RELEASED_AS as AUTOENCODER
@@ -73,13 +72,10 @@ def _witnesses(request: ReportRequest, files: list[Path]) -> Iterator[Witnesses]
 
 def _report(artifact: Artifact, test: Dataset, witnesses: Witnesses, request: ReportRequest) -> Report:
     made = evaluate_artifact(artifact, "test", test, witnesses)
-    if artifact.manifest.name != AUTOENCODER:
+    if artifact.manifest.name != AUTOENCODER or request.beside is None:
         return made
-    tables = [goals_table(AUTOENCODER_GOALS, made.figures)]
-    with opened(request.beside) if request.beside else nullcontext() as other:
-        if other is not None:
-            tables.append(_beside(made, artifact, other, test, witnesses))
-    return replace(made, tables=[*tables, *made.tables])
+    with opened(request.beside) as other:
+        return replace(made, tables=[*made.tables, _beside(made, artifact, other, test, witnesses)])
 
 
 def _beside(made: Report, artifact: Artifact, other: Artifact, test: Dataset, witnesses: Witnesses) -> Table:

@@ -80,7 +80,7 @@ def samples_by_label(autoencoder: Autoencoder, each: int = 10, seed: int = 0) ->
     images = [
         autoencoder.generate(each, label=label, seed=seed + label).images for label in range(len(LABELS))
     ]
-    figure = new_figure(8, 8.4)
+    figure = new_figure(1.6 + 0.64 * each, 8.4)
     axes = figure.subplots()
     show_pixels(axes, sheet(np.concatenate(images), each))
     axes.set_yticks([14 + 29 * row for row in range(len(LABELS))], LABELS)

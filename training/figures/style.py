@@ -70,11 +70,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save(figure: Figure, folder: Path, name: str, *, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write NAME.png and NAME.svg, each whole or not at all, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind in FORMATS:
+    for kind in formats:
         path, draft = folder / f"{name}.{kind}", folder / f".{name}.partial"
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         try:

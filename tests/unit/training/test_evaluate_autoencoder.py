@@ -54,6 +54,11 @@ def test_a_plain_autoencoder_is_reported_without_nats_and_without_samples(
         "k_means_accuracy",
         "k_means_normalized_mutual_information",
         "linear_probe_accuracy",
+        "num_parameters",
+        "latent_size",
+        "num_bytes",
+        "milliseconds_to_encode",
+        "milliseconds_to_decode",
     }
     assert figures["mean_squared_error"] == pytest.approx(
         float(plain.reconstruct(DATASET.images).mean_squared_error.mean())
