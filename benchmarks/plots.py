@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from benchmarks import tables
 from benchmarks.peers import BARE, OURS
@@ -15,6 +16,7 @@ from benchmarks.targets import BUSY, cpu_ms, p50, p99, p999, rate
 from benchmarks.workloads import SMALL
 
 _MEASURES: Final = {"requests/s": rate, "p50": p50, "p99": p99, "p99.9": p999, "CPU a request": cpu_ms}
+_PLAIN: Final = StrMethodFormatter("{x:g}")
 _OURS: Final = "#c2410c"
 _THEIRS: Final = "#94a3b8"
 # Text stays text and ids stay the same: the files are small, and differ only where numbers do.
@@ -53,23 +55,34 @@ def plot_open_loop(results: Results, path: Path) -> None:
                 style = {"color": _OURS, "lw": 2.5, "zorder": 3} if peer == OURS else {"lw": 1.2}
                 axis.plot(*zip(*drawn, strict=True), marker="o", ms=3, label=peer, **style)
             axis.set(yscale="log", xlabel="% of our capacity asked for", ylabel=f"{name}, ms")
-        axes[-1].legend(frameon=False, fontsize=8)
+            axis.set_xticks([100 * point.level for point in points])
+            axis.yaxis.set_major_formatter(_PLAIN)
+        _legend(axes[-1])
 
 
 def plot_ratios(results: Results, path: Path) -> None:
-    """Ours over theirs at 32 connections, a row for each measure: requests/s, latencies, processor time."""
+    """Ours over theirs at 32 connections, a row for each measure, and a mark for each peer."""
     shown = [name for name in results.peers(BUSY) if name not in {OURS, *BARE}]
     with _figure(path, 1, 7.5) as (axis,):
         for place, name in enumerate(shown):
             ratios = [results.ratio(OURS, name, BUSY, metric) for metric in _MEASURES.values()]
+            ratios.append(results.weight_ratio(OURS, name, "peak_memory_mib"))
             drawn = [(seen.median, row) for row, seen in enumerate(ratios) if seen]
             heights = [row + 0.12 * (place - (len(shown) - 1) / 2) for _, row in drawn]
             axis.plot([ratio for ratio, _ in drawn], heights, "o", ms=5, label=name)
         axis.axvline(1, color=_OURS, lw=1)
-        axis.set(xscale="log", xlabel=f"{OURS} / theirs, 32 connections", yticks=range(len(_MEASURES)))
-        axis.set_yticklabels(list(_MEASURES))
+        axis.set(xscale="log", xlabel=f"{OURS} / theirs, 32 connections", yticks=range(len(_MEASURES) + 1))
+        axis.set_yticklabels([*_MEASURES, "peak memory"])
+        axis.xaxis.set_major_formatter(_PLAIN)
+        axis.xaxis.set_minor_formatter(_PLAIN)
+        axis.tick_params(axis="x", which="minor", labelsize=7)
         axis.invert_yaxis()
-        axis.legend(frameon=False, fontsize=8)
+        _legend(axis)
+
+
+def _legend(axis: Any) -> None:
+    """Beside the panel, where it hides nothing."""
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 @contextmanager

@@ -102,7 +102,15 @@ class Results:
 
     def weight(self, peer: str, name: str) -> Spread | None:
         """One of the numbers of `Weighed`."""
-        return Spread.of([getattr(made, name) for made in self.weighed if made.peer == peer])
+        return Spread.of(list(self._weights(peer, name).values()))
+
+    def weight_ratio(self, peer: str, other: str, name: str) -> Spread | None:
+        """The same of `peer` over that of `other`, round by round."""
+        ours, theirs = self._weights(peer, name), self._weights(other, name)
+        return Spread.of([ours[number] / theirs[number] for number in ours if theirs.get(number)])
+
+    def _weights(self, peer: str, name: str) -> dict[int, float]:
+        return {made.round: getattr(made, name) for made in self.weighed if made.peer == peer}
 
     def errors(self, peer: str, point: Point) -> int:
         """All errors of a peer at a load."""

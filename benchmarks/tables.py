@@ -129,8 +129,7 @@ def servers(results: Results) -> str:
     rows = []
     for name in results.peers():
         ready, memory, worker = (results.weight(name, each) for each in WEIGHTS)
-        ours = results.weight(OURS, WEIGHTS[1])
-        beside = number(ours.median / memory.median) if ours and memory else _NONE
+        beside = middle(results.weight_ratio(OURS, name, WEIGHTS[1]))
         sharing = spread(results.spread(name, EIGHT, lambda made: made.sharing))
         differs = f"{results.differences[name]:.1g}" if name in results.differences else _NONE
         rows.append([name, spread(ready), spread(memory), beside, spread(worker), sharing, differs])
