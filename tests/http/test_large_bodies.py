@@ -1,5 +1,6 @@
 """Large bodies: taken apart beside the event loop, each of their kinds, and judged as small ones are."""
 
+import asyncio
 import threading
 from typing import Any
 
@@ -35,9 +36,13 @@ def thread_that_reads(body: bytes, content_type: str) -> str:
     """The name of the thread in which a body is taken apart."""
     SEEN.clear()
     loop, work = Loop(), Work(threads=1, max_jobs_held=1)
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        for message in messages:
+            return message
+        await asyncio.Event().wait()  # the client stays
+        raise AssertionError
 
     scope = {"path": "/classify", "headers": [(b"content-type", content_type.encode())]}
     exchange = Exchange.of(scope, receive, Held(Admission(1, len(body))))
