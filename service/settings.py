@@ -23,9 +23,6 @@ class Settings(BaseSettings):
     max_picture_pixels: PositiveInt = 50_000_000
     max_request_pixels: PositiveInt = 200_000_000
 
-    # Of a request under /v2: numbers as text take far more time and memory than their bytes would.
-    max_tensor_json_bytes: PositiveInt = 4 * _MIB
-
     receive_timeout_seconds: PositiveFloat = 30.0
     answer_timeout_seconds: PositiveFloat = 10.0
     # From SIGTERM until a worker stops listening: /readyz says 503 at once, and what comes meanwhile is

@@ -23,7 +23,7 @@ from service.inference_protocol.messages import InferRequest, RequestInput, read
 from service.inference_protocol.models import PROTOCOL_MODELS, Call, ProtocolModel, Tensors
 from service.inference_protocol.tensors import Tensor, TensorType, in_bytes, in_json, json_list
 from service.openapi import VERSION
-from service.refusals import echo, invalid_request, not_ready, too_large
+from service.refusals import echo, invalid_request, not_ready
 from service.routes import ANY_BYTES, JSON, find_protocol_model
 from service.settings import Settings
 from service.store import CLASSIFIER
@@ -117,7 +117,7 @@ class InferenceProtocol:
     def _compute(self, exchange: Exchange, found: _Found, body: bytes, inline: bool) -> Response:
         """Read the tensors, run the model, write its outputs; in the event loop's thread if `inline`."""
         began = perf_counter()
-        header, tail = _parts(exchange, body, self._settings.max_tensor_json_bytes)
+        header, tail = _parts(exchange, body)
         request = read_infer_request(header)
         sent, binary = _only_input(request, tail, found)
         takes = found.kind.input(found.model)
@@ -135,23 +135,17 @@ class InferenceProtocol:
         return _respond(request, found, outputs, made)
 
 
-def _parts(exchange: Exchange, body: bytes, max_json_bytes: int) -> tuple[bytes, bytes]:
+def _parts(exchange: Exchange, body: bytes) -> tuple[bytes, bytes]:
     """The body's JSON and what lies behind it."""
     told = exchange.headers.get(HEADER_LENGTH.lower().encode())
-    length = len(body)
-    if told is not None:
-        if not told.isdigit() or len(told) > 18 or int(told) > len(body):
-            raise invalid_request(
-                f"{HEADER_LENGTH} must be how many of the body's {len(body)} bytes are JSON, "
-                f"not {echo(told.decode('latin-1'))}"
-            )
-        length = int(told)
-    if length > max_json_bytes:
-        raise too_large(
-            f"The JSON of a request may have {max_json_bytes / 1024**2:g} MiB, and this one has "
-            f"{length / 1024**2:.1f}: send tensors behind it (binary_data_size), or fewer rows"
+    if told is None:
+        return body, b""
+    if not told.isdigit() or len(told) > 18 or int(told) > len(body):
+        raise invalid_request(
+            f"{HEADER_LENGTH} must be how many of the body's {len(body)} bytes are JSON, "
+            f"not {echo(told.decode('latin-1'))}"
         )
-    return body[:length], body[length:]
+    return body[: int(told)], body[int(told) :]
 
 
 def _only_input(request: InferRequest, tail: bytes, found: _Found) -> tuple[RequestInput, bytes | None]:

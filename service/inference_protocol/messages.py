@@ -15,7 +15,7 @@ from service.refusals import Refusal, echo, invalid_request
 Datatype = Literal["BOOL", "UINT8", "INT8", "INT64", "FP32", "FP64", "BYTES"]
 
 _MAX_TENSORS: Final = 32  # no model takes or gives as many
-_MAX_TEXT: Final = 1000  # characters
+_MAX_TEXT: Final = 200  # characters; what is longer comes cut short (service/json_body.py)
 _LONGEST_INPUT_SHOWN: Final = 8  # dimensions
 
 Text = Annotated[str, Field(max_length=_MAX_TEXT)]
@@ -173,7 +173,7 @@ class ProtocolError(_Message):
 def read_infer_request(header: bytes) -> InferRequest:
     """The request that the JSON in `header` makes; refused where it is none."""
     try:
-        return InferRequest.model_validate(parse_json(header))
+        return InferRequest.model_validate(parse_json(header, lift=True))
     except ValidationError as error:
         raise _explained(error) from None
 

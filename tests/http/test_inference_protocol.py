@@ -111,6 +111,14 @@ def test_encoded_pictures_are_classified_as_by_classify(client: httpx.Client):
         assert found["prepared_as"].tolist() == ["network_input", "photograph"]
 
 
+def test_a_large_picture_may_be_sent_as_json(client: httpx.Client):
+    large = picture((300, 300), "RGB")
+    asked = {"name": "images", "datatype": "BYTES", "shape": [1], "data": [base64.b64encode(large).decode()]}
+    assert_same_predictions(
+        outputs(infer(client, f"{CLASSIFIER}-pictures", asked)), classified(client, large)
+    )
+
+
 def test_prepare_is_a_parameter_of_the_request(client: httpx.Client):
     asked = {
         "name": "images",

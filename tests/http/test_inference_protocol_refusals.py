@@ -97,7 +97,7 @@ def test_a_shape_that_is_not_the_models_or_not_the_datas_is_refused(client: http
     refused = infer(client, CLASSIFIER, tensor(ONE, shape=shape))
     assert refused.status_code in (400, 413), refused.text
     assert_refused(refused, refused.status_code)
-    size = {"parameters": {"binary_data_size": ONE.nbytes}, "data": None}
+    size: dict[str, Any] = {"parameters": {"binary_data_size": ONE.nbytes}, "data": None}
     in_bytes = infer_binary(client, CLASSIFIER, {"inputs": [tensor(ONE, shape=shape, **size)]}, ONE.tobytes())
     assert_refused(in_bytes, refused.status_code)
 
@@ -244,7 +244,8 @@ def test_a_body_that_is_no_request_is_refused(client: httpx.Client, body: str):
     "request_",
     [
         {"id": 7},
-        {"id": "x" * 2000},
+        {"id": "x" * 201},
+        {"id": "x" * 10_000},
         {"parameters": []},
         {"parameters": {"binary_data_output": 1}},
         {"parameters": {"prepare": "nicely"}},

@@ -112,7 +112,7 @@ def test_a_trace_that_the_client_does_not_sample_is_left_out(serve: Serve):
 def test_a_malformed_traceparent_begins_a_new_trace(serve: Serve, traceparent: str):
     with collecting() as collector:
         with serve(tracing_endpoint=collector.url) as client:
-            answer = client.get("/models", headers={"traceparent": traceparent.encode()})
+            answer = client.get("/models", headers=[(b"traceparent", traceparent.encode())])
             assert answer.status_code == 200
         span = request_span(collector, "GET /models")
         assert not span.parent_id
