@@ -21,6 +21,7 @@ from fashion.novelty import NoveltyScore, Outputs
 from fashion.preparation import SIDE, InputKind, Prepared
 
 Float64 = NDArray[np.float64]
+_LEAST: Final = 1e-9  # keeps logarithms finite where a probability is 0 or 1
 Heat = NDArray[np.float32]  # (28, 28) in [0, 1]
 
 
@@ -140,6 +141,7 @@ class _Answers:
     def __init__(self, fit: Calibration | None, artifact: Artifact) -> None:
         self._scale = np.array(fit.logit_scale if fit else np.ones(NUM_LABELS))
         self._bias = np.array(fit.logit_bias if fit else np.zeros(NUM_LABELS))
+        self._curve = fit.confidence_curve if fit else None
         self._thresholds = np.array(fit.set_thresholds) if fit else None
         self._coverage = fit.coverage if fit else None
         self._novelty = NoveltyScore.from_artifact(fit, artifact) if fit else None
@@ -148,6 +150,8 @@ class _Answers:
 
     def answer(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         probabilities = softmax(outputs.logits * self._scale + self._bias)
+        if self._curve is not None:
+            probabilities = with_confidence(probabilities, self._curve)
         best = probabilities.argmax(axis=1).tolist()
         sets = self._sets(probabilities, best)
         rank = self._rank(outputs)
@@ -190,6 +194,25 @@ def softmax(logits: NDArray[Any]) -> Float64:
     """Probabilities (batch, labels) of logits (batch, labels), in double precision."""
     shifted = np.exp(np.subtract(logits, logits.max(axis=1, keepdims=True), dtype=np.float64))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def with_confidence(probabilities: Float64, curve: tuple[float, float, float]) -> Float64:
+    """Move each row's highest probability along a curve; the others share what is left as they did before.
+
+    With the curve (a, b, c), logit(new) = a log(old) - b log(1 - old) + c: beta calibration (Kull et al.
+    2017, PMLR 54:623). The most probable label stays the most probable one.
+    """
+    a, b, c = curve
+    rows, best = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+    top = np.clip(probabilities[rows, best], _LEAST, 1 - _LEAST)
+    others = probabilities.copy()
+    others[rows, best] = 0
+    second, left = others.max(axis=1), np.maximum(others.sum(axis=1), _LEAST)
+    moved = 1 / (1 + np.exp(-(a * np.log(top) - b * np.log1p(-top) + c)))
+    moved = np.maximum(moved, second / (left + second) + _LEAST)
+    others *= ((1 - moved) / left)[:, None]
+    others[rows, best] = moved
+    return np.asarray(others / others.sum(axis=1, keepdims=True))
 
 
 def _as_heat(evidence: Array) -> Heat:

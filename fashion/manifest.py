@@ -88,17 +88,20 @@ class Calibration(_Strict):
     """What turns a classifier's logits and features into an honest answer, for one kind of input.
 
     Probabilities are softmax(logits * logit_scale + logit_bias) (temperature and vector scaling: Guo et al.
-    2017, arXiv:1706.04599). A label is in the prediction set when its probability reaches its threshold
-    (split conformal, Sadinle et al. 2019). A score's novelty is its rank among `novelty_quantiles`, the
-    evenly spaced quantiles of the scores of in-distribution calibration pictures, ascending; `novelty_file`
-    holds the arrays `whitening` and `class_means` that the score is computed from, and `early_whitening` and
-    `early_class_means` where the first layer's statistics have a weight (see fashion.novelty).
+    2017, arXiv:1706.04599); with a `confidence_curve` the highest of them is then moved along it (see
+    fashion.classifier.with_confidence). A label is in the prediction set when its probability reaches its
+    threshold (split conformal, Sadinle et al. 2019). A score's novelty is its rank among
+    `novelty_quantiles`, the evenly spaced quantiles of the scores of in-distribution calibration pictures,
+    ascending; `novelty_file` holds the arrays `whitening` and `class_means` that the score is computed
+    from, and `early_whitening` and `early_class_means` where the first layer's statistics have a weight
+    (see fashion.novelty).
     """
 
     source: str
     count: Annotated[int, Field(ge=1)]
     logit_scale: PerLabel
     logit_bias: PerLabel
+    confidence_curve: tuple[float, float, float] | None = None
     coverage: Annotated[float, Field(gt=0, lt=1)]
     set_thresholds: PerLabel
     novelty_file: FileName | None = None

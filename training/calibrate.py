@@ -62,6 +62,7 @@ class KindFit:
             count=self.count,
             logit_scale=tuple(self.scaling.scaling.scale.tolist()),
             logit_bias=tuple(self.scaling.scaling.bias.tolist()),
+            confidence_curve=self.scaling.scaling.curve,
             coverage=self.coverage,
             set_thresholds=tuple(self.sets.thresholds.tolist()),
             novelty_file=self.novelty_file,
@@ -117,8 +118,8 @@ def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> Kin
 
 
 def _sentence(fit: KindFit) -> str:
-    losses = ", ".join(f"{family} {loss:.4f}" for family, loss in fit.scaling.held_out_nats.items())
+    scores = ", ".join(f"{method} {score:.4f}" for method, score in fit.scaling.held_out_scores.items())
     return (
-        f"calibrated for {fit.kind} on {fit.count:,} pictures: {fit.scaling.family} "
-        f"(held-out nats: {losses}), {fit.coverage:.0%} sets with {fit.sets.kind} thresholds"
+        f"calibrated for {fit.kind} on {fit.count:,} pictures: {fit.scaling.method} "
+        f"(held-out Brier scores: {scores}), {fit.coverage:.0%} sets with {fit.sets.kind} thresholds"
     )

@@ -1,26 +1,35 @@
-"""Probabilities that mean what they say: softmax(logits * scale + bias), fitted on pictures never trained on.
+"""Probabilities that mean what they say, fitted on pictures never trained on.
 
-Three families of growing freedom, all of which keep serving as cheap as a plain softmax: one temperature, a
-temperature with a bias for each label, and a scale and a bias for each label (vector scaling; all in Guo et
-al. 2017, arXiv:1706.04599). More freedom fits small calibration sets too well, so cross-validation chooses.
+First softmax(logits * scale + bias), in three families of growing freedom: one temperature, a temperature
+with a bias for each label, and a scale and a bias for each label (vector scaling; all in Guo et al. 2017,
+arXiv:1706.04599). Then, where it helps, the highest probability is moved along a curve of three parameters
+(beta calibration): a network that was taught with smoothed labels and mixed pictures is unsure in another
+shape than any temperature can mend. More freedom fits small calibration sets too well, so cross-validation
+chooses, by a score that no dishonest probability can win.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fashion.classifier import softmax
+from fashion.classifier import softmax, with_confidence
 from fashion.labels import NUM_LABELS
 from training.answers import Answers
 
 Family = Literal["temperature", "temperature_and_bias", "vector"]
 FAMILIES: Final[tuple[Family, ...]] = ("temperature", "temperature_and_bias", "vector")
 
+Curve = tuple[float, float, float]
+STRAIGHT: Final[Curve] = (1.0, 1.0, 0.0)
+"""The curve that changes nothing."""
+
 _FOLDS = 5
+_PULL = 0.5  # of the curve, in nats for a parameter that is one off
+_LOWEST = 0.3  # of ten labels' highest probabilities next to none is lower
 _SEED = 0  # of the folds: fits must not change from day to day
 
 Float64 = NDArray[np.float64]
@@ -34,27 +43,63 @@ class LogitScaling:
     """(10,)."""
     bias: Float64
     """(10,)."""
+    curve: Curve | None = None
+    """What the highest probability is moved along; None: it stays."""
 
     def __call__(self, logits: NDArray[np.float32]) -> Float64:
         """Probabilities (count, 10) of logits (count, 10)."""
-        return softmax(logits * self.scale + self.bias)
+        probabilities = softmax(logits * self.scale + self.bias)
+        return probabilities if self.curve is None else with_confidence(probabilities, self.curve)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way to calibrate."""
+
+    family: Family
+    curved: bool
+
+    def __str__(self) -> str:
+        return self.family + (" and curve" if self.curved else "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChosenScaling:
-    """The family that cross-validation chose, fitted on everything, and each family's held-out loss."""
+    """The method that cross-validation chose, fitted on everything, and each method's held-out score."""
 
-    family: Family
+    method: Method
     scaling: LogitScaling
-    held_out_nats: dict[Family, float]
-    """Mean negative log-likelihood in nats a picture, on folds that were not fitted on."""
+    held_out_scores: dict[Method, float]
+    """Mean Brier score (squared distance from the truth, 0 to 2), on folds that were not fitted on."""
 
 
 def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> ChosenScaling:
-    """Fit every family, keep the one with the lowest cross-validated negative log-likelihood."""
-    losses = {family: _cross_validated(answers, family) for family in families}
-    best = min(families, key=lambda family: losses[family])
-    return ChosenScaling(best, fit_scaling(answers, best), losses)
+    """Fit every method, keep the one with the lowest cross-validated Brier score.
+
+    The likelihood would do as well, were it not ruled by the few pictures that are wrong beyond doubt.
+    """
+    methods = [Method(family, curved) for family in families for curved in (False, True)]
+    scores = {method: _cross_validated(answers, method) for method in methods}
+    best = min(methods, key=lambda method: scores[method])
+    return ChosenScaling(best, fit_method(answers, best), scores)
+
+
+def fit_method(answers: Answers, method: Method) -> LogitScaling:
+    """Maximise the likelihood of the acceptable labels, then that of the best label's being right."""
+    scaling = fit_scaling(answers, method.family)
+    return replace(scaling, curve=_fit_curve(answers, scaling)) if method.curved else scaling
+
+
+def brier_scores(probabilities: Float64, acceptable: NDArray[np.bool_]) -> Float64:
+    """Squared distance of the probabilities from the truth: (count,).
+
+    Where several labels are right, the truth shares itself among them as the probabilities do.
+    """
+    within = probabilities * acceptable
+    mass = within.sum(axis=1, keepdims=True)
+    even = acceptable / np.maximum(acceptable.sum(axis=1, keepdims=True), 1)
+    truth = np.where(mass > 0, within / np.maximum(mass, 1e-12), even)
+    return np.asarray(((probabilities - truth) ** 2).sum(axis=1))
 
 
 def fit_scaling(answers: Answers, family: Family) -> LogitScaling:
@@ -82,14 +127,42 @@ def loss_nats(probabilities: Float64, acceptable: NDArray[np.bool_]) -> Float64:
     return np.asarray(-np.log(np.maximum((probabilities * acceptable).sum(axis=1), 1e-12)))
 
 
-def _cross_validated(answers: Answers, family: Family) -> float:
+def _cross_validated(answers: Answers, method: Method) -> float:
     fold = np.random.default_rng(_SEED).permutation(len(answers)) % _FOLDS
-    losses = np.zeros(len(answers))
+    scores = np.zeros(len(answers))
     for number in range(_FOLDS):
         held_out = answers.select(fold == number)
-        scaling = fit_scaling(answers.select(fold != number), family)
-        losses[fold == number] = loss_nats(scaling(held_out.logits), held_out.acceptable)
-    return float(losses.mean())
+        scaling = fit_method(answers.select(fold != number), method)
+        scores[fold == number] = brier_scores(scaling(held_out.logits), held_out.acceptable)
+    return float(scores.mean())
+
+
+def _fit_curve(answers: Answers, scaling: LogitScaling) -> Curve:
+    """Logistic regression of being right on the two logarithms of the highest probability.
+
+    A little pull towards the straight curve keeps it finite where every answer is right.
+    """
+    probabilities = scaling(answers.logits)
+    best = probabilities.argmax(axis=1)
+    right = answers.acceptable[np.arange(len(answers)), best].astype(np.float64)
+    top = np.clip(probabilities.max(axis=1), 1e-9, 1 - 1e-9)
+    # The second input makes the curve level at the lowest probability that matters, so that with weights of
+    # zero and more it never falls beyond.
+    level = _LOWEST / (1 - _LOWEST)
+    inputs = np.stack([np.log(top), -np.log1p(-top) - level * np.log(top), np.ones(len(top))], axis=1)
+
+    start = np.array([STRAIGHT[0] + level * STRAIGHT[1], STRAIGHT[1], STRAIGHT[2]])
+
+    def loss_and_slope(curve: Float64) -> tuple[float, Float64]:
+        logits = inputs @ curve
+        loss = np.logaddexp(0, logits) - right * logits
+        slope = (1 / (1 + np.exp(-logits)) - right) @ inputs / len(top)
+        away = curve - start
+        return float(loss.mean() + _PULL * away @ away / len(top)), slope + 2 * _PULL * away / len(top)
+
+    bounds = [(0.0, None), (0.0, None), (None, None)]
+    a, b, c = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
+    return a - level * b, b, c
 
 
 def _scaling(family: Family, parameters: Float64) -> LogitScaling:

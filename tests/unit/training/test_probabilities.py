@@ -1,11 +1,20 @@
 import numpy as np
 import pytest
 
-from fashion.classifier import softmax
+from fashion.classifier import softmax, with_confidence
 from fashion.labels import NUM_LABELS
 from training.answers import Answers, one_label_each
 from training.metrics import calibration_error
-from training.probabilities import FAMILIES, choose_scaling, fit_scaling, loss_nats
+from training.probabilities import (
+    FAMILIES,
+    STRAIGHT,
+    Method,
+    brier_scores,
+    choose_scaling,
+    fit_method,
+    fit_scaling,
+    loss_nats,
+)
 
 
 def drawn(count, *, sharpness=1.0, bias=None, seed=0):
@@ -26,15 +35,15 @@ def test_the_temperature_that_made_the_labels_is_found_again(sharpness):
 
 
 def test_one_temperature_is_chosen_where_one_suffices_for_few_pictures():
-    assert choose_scaling(drawn(200, sharpness=0.5)).family == "temperature"
+    assert choose_scaling(drawn(200, sharpness=0.5)).method.family == "temperature"
 
 
 def test_biases_are_chosen_where_labels_are_favoured():
     bias = np.linspace(-3, 3, NUM_LABELS)
     chosen = choose_scaling(drawn(3000, bias=bias))
 
-    assert chosen.family != "temperature"
-    assert chosen.held_out_nats[chosen.family] == min(chosen.held_out_nats.values())
+    assert chosen.method.family != "temperature"
+    assert chosen.held_out_scores[chosen.method] == min(chosen.held_out_scores.values())
 
 
 def test_fitting_lowers_the_calibration_error_on_pictures_that_were_not_fitted():
@@ -77,3 +86,43 @@ def test_biases_settle_where_each_label_is_expected_as_often_as_it_comes():
     within = np.where(shared, probabilities, 0)
     came = within / within.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities.mean(axis=0), came.mean(axis=0), atol=1e-3)
+
+
+def doubtful(count, seed):
+    """Answers that are right less often the surer they are: no temperature mends that."""
+    answers = drawn(count, sharpness=3, seed=seed)
+    random = np.random.default_rng(seed)
+    sure = softmax(3 * answers.logits).max(axis=1) > 0.9
+    wrong = sure & (random.random(count) < 0.2)
+    acceptable = answers.acceptable.copy()
+    acceptable[wrong] = np.roll(acceptable[wrong], 1, axis=1)
+    return Answers(answers.logits, answers.features, acceptable)
+
+
+def test_a_curve_mends_what_a_temperature_cannot():
+    fitted, fresh = doubtful(4000, 0), doubtful(4000, 1)
+
+    def error(curved):
+        made = fit_method(fitted, Method("temperature", curved))(fresh.logits)
+        right = fresh.acceptable[np.arange(len(made)), made.argmax(axis=1)]
+        return calibration_error(made.max(axis=1), right)
+
+    assert error(curved=True) < 0.6 * error(curved=False)
+
+
+def test_a_curve_changes_no_answer_and_probabilities_still_sum_to_one():
+    plain = softmax(drawn(500).logits)
+
+    moved = with_confidence(plain, (0.5, 0.2, -3.0))
+
+    np.testing.assert_allclose(moved.sum(axis=1), 1)
+    assert moved.min() >= 0
+    assert (moved.argmax(axis=1) == plain.argmax(axis=1)).all()
+    np.testing.assert_allclose(with_confidence(plain, STRAIGHT), plain, atol=1e-6)
+
+
+def test_the_score_is_zero_for_the_truth_and_two_for_its_opposite():
+    truth = np.eye(NUM_LABELS)[:2]
+
+    np.testing.assert_allclose(brier_scores(truth, truth.astype(bool)), 0)
+    np.testing.assert_allclose(brier_scores(truth[::-1], truth.astype(bool)), 2)
