@@ -14,6 +14,7 @@ from training.dataset import load_test, load_training
 from training.judging import released_judge
 from training.reporting import ReportRequest, report_releases
 from training.store import release
+from training.targets import opened_classifier
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,13 @@ def test_the_older_system_stands_beside_it_with_the_same_figures(reported: tuple
     assert rows.keys() == made["figures"].keys()
     ours, theirs = rows["negative_elbo_nats"]
     assert ours == made["figures"]["negative_elbo_nats"] != theirs
+
+
+def test_the_repository_holds_one_judge_of_its_own_recipe():
+    with opened_classifier(str(released_judge())) as judge:
+        assert judge is not None
+        assert judge.artifact.manifest.recipe.name == "judge"
+        judge.artifact.check_probe()
 
 
 def test_without_a_judge_there_is_a_sentence(tmp_path: Path):
