@@ -11,6 +11,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context, copy_context
 from typing import Final
 
 from fashion.autoencoder import Autoencoder
@@ -26,6 +27,9 @@ from service.store import AUTOENCODER, CLASSIFIER
 logger = logging.getLogger(__name__)
 
 Copy = Callable[[Sequence[Prepared], Sequence[Prediction]], None]
+
+# The request's context, by which the log names it; stable's tag, the candidate, pictures, stable's answers.
+_Copied = tuple[Context, str, Served, Sequence[Prepared], Sequence[Prediction]]
 
 MAX_PICTURES_WAITING: Final = 512
 _REST: Final = 3.0  # times as long as a copy took to compute: copies take a quarter of one core at most
@@ -90,7 +94,7 @@ class Shadow:
 
     def __init__(self, max_pass: int) -> None:
         self._max_pass = max_pass
-        self._waiting: deque[tuple[str, Served, Sequence[Prepared], Sequence[Prediction]]] = deque()
+        self._waiting: deque[_Copied] = deque()
         self._pictures_waiting = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -108,7 +112,7 @@ class Shadow:
                 metrics.SHADOW_COPIES.inc("dropped")
                 return
             self._pictures_waiting += len(pictures)
-            self._waiting.append((tag, candidate, pictures, predictions))
+            self._waiting.append((copy_context(), tag, candidate, pictures, predictions))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="shadow", daemon=True)
                 self._thread.start()
@@ -127,11 +131,11 @@ class Shadow:
                 self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
                 if self._closed.is_set():
                     return
-                copied = self._waiting.popleft()
-                self._pictures_waiting -= len(copied[2])
+                context, tag, candidate, pictures, predictions = self._waiting.popleft()
+                self._pictures_waiting -= len(pictures)
             began = time.perf_counter()
-            self._compare(*copied)
-            del copied
+            context.run(self._compare, tag, candidate, pictures, predictions)
+            del context, candidate, pictures, predictions
             self._closed.wait(_REST * (time.perf_counter() - began))
 
     def _compare(

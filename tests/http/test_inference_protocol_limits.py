@@ -61,3 +61,25 @@ def test_a_full_queue_and_a_late_answer_have_the_protocols_body(serve: Serve):
         refused = infer(client, CLASSIFIER, tensor(images(1)))
         assert_refused(refused, 429)
         assert refused.headers["retry-after"] == "1"
+
+
+def test_keys_stand_before_models_and_not_before_health(serve: Serve):
+    with serve(api_keys="someone:a-key-of-someone-for-tests") as client:
+        for where in ("/v2/health/live", "/v2/health/ready"):
+            assert client.get(where).status_code == 200
+            assert client.head(where).status_code == 200
+        for refused in (client.get("/v2"), client.get(f"/v2/models/{CLASSIFIER}/ready")):
+            assert_refused(refused, 401)
+        assert_refused(infer(client, CLASSIFIER, tensor(images(1))), 401)
+        client.headers["X-API-Key"] = "a-key-of-someone-for-tests"
+        assert infer(client, CLASSIFIER, tensor(images(1))).status_code == 200
+
+
+def test_health_says_not_ready_where_no_model_is_loaded(home: Path):
+    with store_at(home), serving() as client:
+        assert client.get("/v2/health/live").status_code == 200
+        assert_refused(client.get("/v2/health/ready"), 503)
+        assert_refused(client.get(f"/v2/models/{CLASSIFIER}/ready"), 503)
+        refused = infer(client, CLASSIFIER, tensor(images(1)))
+        assert_refused(refused, 503)
+        assert refused.headers["retry-after"]

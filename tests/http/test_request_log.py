@@ -1,6 +1,7 @@
 """What the log says of requests: a line of JSON for each if wanted, and its id wherever it is spoken of."""
 
 import asyncio
+import contextvars
 import json
 import logging
 import os
@@ -8,16 +9,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fashion.classifier import Classifier
+from fashion.preparation import Prepared
 from service import request_log
 from service.admission import Admission, Held
+from service.catalogue import Served
 from service.exchange import Exchange
+from service.trial import Shadow
 from service.work import Work
 from tests.http.conftest import Serve, serving
 from tests.http.pictures import parts, picture
 from tests.http.tensors import CLASSIFIER, images, infer, tensor
+from tests.http.test_models_in_motion import eventually
 from tests.stores import publish_tiny, store_at
+from tests.tiny_artifacts import tiny_classifier
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -144,3 +152,20 @@ def test_a_job_in_a_thread_names_its_request_too(caplog: pytest.LogCaptureFixtur
         "at 50% inline False [request first]",
         "at 50% inline False [request second]",
     ]
+
+
+def test_a_candidate_that_fails_on_a_copy_names_the_request(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    request_log.name_requests_in_log()
+    classifier = Classifier(tiny_classifier(tmp_path / "artifact"))
+    unusable = [Prepared(np.zeros((27, 28), np.uint8), "network_input")]
+    shadow = Shadow(16)
+    contextvars.copy_context().run(_offer, shadow, Served(CLASSIFIER, "v2", classifier), unusable)
+    eventually(lambda: "failed on a copy" in caplog.text)
+    shadow.close()
+    (record,) = (record for record in caplog.records if "failed on a copy" in record.getMessage())
+    assert record.getMessage().endswith("[request copied]")
+
+
+def _offer(shadow: Shadow, candidate: Served, pictures: list[Prepared]) -> None:
+    request_log.request_id.set(b"copied")
+    shadow.offer(f"{CLASSIFIER}:v1", candidate, pictures, [])
