@@ -1,4 +1,4 @@
-"""`ablate`: what each part of a recipe is worth.
+"""`ablate` and `mistakes`: what each part of a recipe is worth, and where a classifier errs.
 
 As in `cli_training.py`, commands import what they run when they run.
 """
@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from training.cli_models import TargetArgument
 from training.cli_training import DataOption
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.command("ablate")(ablate)
+    app.command("mistakes")(mistakes)
 
 
 def ablate(
@@ -50,3 +52,28 @@ def ablate(
         raise Stopped(f"Stopped. The same command continues in {out}.") from interrupted
     console.print(as_table(rows, study).as_rich())
     console.print(f"table: {out / 'table.md'}", highlight=False, soft_wrap=True)
+
+
+def mistakes(
+    target: TargetArgument = "fashion-classifier",
+    out: Annotated[Path, typer.Option(help="Folder for mistakes.md and images/.")] = Path("docs"),
+    data: DataOption = None,
+) -> None:
+    """Write a page of a classifier's typical mistakes, with pictures."""
+    from fashion.classifier import Classifier
+    from training.dataset import load_test
+    from training.evaluating import available_digits
+    from training.finishing import available_photographs
+    from training.mistakes import confused_labels, mistaken_photographs, passing_for_garments, write_page
+    from training.targets import opened
+
+    test, photographs = load_test(data), available_photographs()
+    with opened(target) as artifact:
+        classifier = Classifier(artifact)
+        chapters = [confused_labels(classifier, test.images, test.labels)]
+        if photographs:
+            chapters.append(mistaken_photographs(classifier, photographs.validation))
+        others = photographs.other if photographs else ()
+        chapters.append(passing_for_garments(classifier, available_digits(), others))
+        page = write_page(classifier, chapters, out)
+    Console().print(f"wrote {page}", highlight=False, soft_wrap=True)

@@ -78,11 +78,12 @@ def _material(on: SplitName, dataset: Dataset) -> Material:
         dataset,
         photographs=photographs.validation if photographs else (),
         other=photographs.other if photographs else (),
-        digits=_digits(),
+        digits=available_digits(),
     )
 
 
-def _digits() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None:
+def available_digits() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]] | None:
+    """Handwritten digits UInt8 (count, 28, 28), or None where no folder of them is named."""
     try:
         paths = [digit.path for digit in load_digits()]
     except DatasetError:

@@ -1,6 +1,7 @@
 """From the best checkpoint to a complete artifact: what `train` does once the weights are found."""
 
 import json
+import math
 import shutil
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from training.calibrate import calibrate
 from training.export import check_joinable, export_run
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
-from training.quantise import quantise
+from training.quantise import MAX_COST_POINTS, quantise
 from training.runs import RunFolder
 from training.senders import PhotographSplit, split_by_sender
 from training.sharpening import CRITIC
@@ -36,7 +37,8 @@ def finish(
     """
     artifact = export(folder, joined)
     if integers or (integers is None and folder.read_settings().build_recipe().quantise):
-        artifact = quantise(artifact, split, photographs, console, whatever_it_costs=bool(integers))
+        cost = math.inf if integers else MAX_COST_POINTS
+        artifact = quantise(artifact, split, photographs, console, max_cost_points=cost)
     artifact = complete(artifact, split, photographs, console, critic=_critic(folder))
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact

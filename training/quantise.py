@@ -33,6 +33,7 @@ MAX_COST_POINTS: Final = 0.05
 _RANGE_PICTURES: Final = 1_000
 _ROUNDED_PICTURES: Final = 256
 _BATCH: Final = 64
+_ROUNDING: Final = 1e-9  # of shares, so that exactly the allowed cost is allowed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,7 @@ def quantise(
     photographs: PhotographSplit | None,
     console: Console,
     *,
-    whatever_it_costs: bool = False,
+    max_cost_points: float = MAX_COST_POINTS,
 ) -> Artifact:
     """Replace the classifiers whose accuracy allows it by integer graphs, and say what each costs.
 
@@ -72,8 +73,8 @@ def quantise(
             accuracy=_accuracy(_opened(content, spec), pictures),
             rounding_error=_rounding_error(content, spec, pictures.trained[:_ROUNDED_PICTURES]),
         )
-        allowed = whatever_it_costs or cost_points(made) <= MAX_COST_POINTS
-        console.print(_sentence(name, made, allowed), highlight=False, soft_wrap=True)
+        allowed = cost_points(made) <= max_cost_points + _ROUNDING
+        console.print(_sentence(name, made, max_cost_points, allowed), highlight=False, soft_wrap=True)
         if allowed:
             graphs[name] = spec.model_copy(update={"quantisation": made})
             files[spec.file] = content
@@ -166,9 +167,9 @@ def _outputs(
     return made
 
 
-def _sentence(name: str, made: Quantisation, allowed: bool) -> str:
+def _sentence(name: str, made: Quantisation, max_cost_points: float, allowed: bool) -> str:
     return (
         f"{name} in eight-bit integers: {made.accuracy:.2%} on validation as it is and mirrored, "
         f"{made.float_accuracy:.2%} in float; costs {cost_points(made):+.2f} points, where "
-        f"{MAX_COST_POINTS} may be lost: {'taken' if allowed else 'left in float'}"
+        f"{max_cost_points} may be lost: {'taken' if allowed else 'left in float'}"
     )
