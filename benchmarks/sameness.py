@@ -13,7 +13,9 @@ from benchmarks.peers import Peer, Request
 from benchmarks.processes import CannotCompare, Server
 
 _EXACT: Final = 1e-4  # engines add up in another order when they batch
-_OTHER_PRECISION: Final = 0.1  # of a probability: a released int8 network beside the same in float32
+# Of a probability: an integer graph's biases are corrected for its rounding, and in float they correct what is
+# not there. It costs no time, so it is told (in the table of starts) rather than refused.
+_OTHER_PRECISION: Final = 0.5
 
 
 def ask(server: Server, request: Request) -> Any:

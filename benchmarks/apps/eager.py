@@ -22,6 +22,7 @@ from training.runs import RunSettings
 from training.systems import ExportGraph
 
 _PHOTOGRAPHS = "photographs"  # the section of the recipe's settings that belongs to the joined network
+_QUANTISED = "_quantized"  # what ONNX Runtime's quantiser adds to a weight's name
 
 
 class EagerArtifact(Artifact):
@@ -51,6 +52,7 @@ class EagerGraph(Graph):
 
     def __init__(self, graph: ExportGraph, spec: GraphSpec, folder: Path) -> None:
         self.spec = spec
+        self._names = graph.outputs  # of what this release computes; an older artifact's spec may have fewer
         self._module = load_weights(graph.module, onnx.load(folder / spec.file).graph)
 
     def __call__(self, *arrays: Array, outputs: list[str] | None = None) -> list[Array]:
@@ -58,23 +60,27 @@ class EagerGraph(Graph):
         with torch.inference_mode():
             made = self._module(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays))
         made = made if isinstance(made, tuple) else (made,)
-        named = {tensor.name: value.numpy() for tensor, value in zip(self.spec.outputs, made, strict=True)}
-        return [named[name] for name in outputs or named]
+        named = {name: value.numpy() for name, value in zip(self._names, made, strict=True)}
+        return [named[name] for name in outputs or [tensor.name for tensor in self.spec.outputs]]
 
 
 def load_weights(module: nn.Module, graph: Any) -> nn.Module:
     """Give `module` the weights of an exported ONNX graph; raises LookupError where the graph lacks one."""
     known = _weights(graph)
-    state = {name: _find(name, tuple(value.shape), known) for name, value in module.state_dict().items()}
-    module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+    state = module.state_dict()
+    for name, value in state.items():
+        if name not in known or known[name].shape != tuple(value.shape):
+            raise LookupError(f"the graph has no weights {name} of shape {tuple(value.shape)}")
+        state[name] = torch.from_numpy(np.array(known[name]))
+    module.load_state_dict(state)
     return module
 
 
 def _weights(graph: Any) -> dict[str, Array]:
-    """Every constant of the graph by name; quantised ones are multiplied out, and keep that name."""
+    """Every constant of the graph by its name before it was quantised, int8 ones multiplied out."""
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     dequantised = {
-        node.input[0]: _dequantised(node, constants)
+        node.input[0].removesuffix(_QUANTISED): _dequantised(node, constants)
         for node in graph.node
         if node.op_type == "DequantizeLinear" and node.input[0] in constants
     }
@@ -83,26 +89,11 @@ def _weights(graph: Any) -> dict[str, Array]:
 
 def _dequantised(node: Any, constants: Mapping[str, Array]) -> Array:
     """(quantised - zero point) * scale, for a whole tensor or along the node's axis."""
-    quantised = constants[node.input[0]].astype(np.float32)
-    scale = constants[node.input[1]].astype(np.float32)
-    zero = constants[node.input[2]].astype(np.float32) if len(node.input) > 2 else np.zeros_like(scale)
+    quantised, scale, *zeros = (constants[name].astype(np.float32) for name in node.input)
+    zero = zeros[0] if zeros else np.zeros_like(scale)
     if scale.size > 1:
         axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
         shape = [1] * quantised.ndim
         shape[axis] = scale.size
         scale, zero = scale.reshape(shape), zero.reshape(shape)
     return np.asarray((quantised - zero) * scale, dtype=np.float32)
-
-
-def _find(name: str, shape: tuple[int, ...], known: Mapping[str, Array]) -> Array:
-    """The constant called `name`, or `name` and a suffix that quantising added, of the shape asked for."""
-    found = [
-        value.reshape(shape)
-        for key, value in known.items()
-        if (key == name or key.startswith(f"{name}_")) and value.shape == shape and value.dtype == np.float32
-    ]
-    if not found:
-        raise LookupError(
-            f"the graph has no weights {name} of shape {shape}: has it been exported otherwise?"
-        )
-    return found[0]

@@ -57,10 +57,11 @@ def quantised_graph(weights, *, per_channel):
         largest = np.abs(value).max(axis=others, keepdims=True) if per_channel else np.abs(value).max()
         scale = np.float32(largest / (2**bits - 1))
         kind = np.int32 if is_bias else np.int8
+        scales = f"{name}_quantized_scale" if is_bias else f"{name}_scale"
+        constants[scales] = scale.reshape(-1) if per_channel else scale
+        constants[f"{name}_zero_point"] = np.zeros_like(constants[scales], dtype=kind)
         constants[f"{name}_quantized"] = np.rint(value / scale).astype(kind)
-        constants[f"{name}_scale"] = scale.reshape(-1) if per_channel else scale
-        constants[f"{name}_zero_point"] = np.zeros_like(constants[f"{name}_scale"], dtype=kind)
-        inputs = [f"{name}_quantized", f"{name}_scale", f"{name}_zero_point"]
+        inputs = [f"{name}_quantized", scales, f"{name}_zero_point"]
         nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=0))
     return tiny_graph(constants, nodes)
 
