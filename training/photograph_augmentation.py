@@ -62,6 +62,11 @@ class Draws:
         """Bool (batch, 1, 1, 1)."""
         return self.uniform() < probability
 
+    def some(self, probability: float) -> tuple[Tensor, "Draws"]:
+        """Indices of pictures, each chosen with that probability, and random numbers for those alone."""
+        chosen = self.happens(probability).flatten().nonzero().flatten()
+        return chosen, Draws(len(chosen), self.generator)
+
     def indices(self, below: int) -> Tensor:
         """Int64 (batch,)."""
         return torch.randint(below, (self.count,), generator=self.generator, device=self.device)
@@ -128,8 +133,7 @@ def augmented_view(
     """
     draws = Draws(len(photographs), generator)
     views = photographs.sample(mirrored(warped_grid(draws, side, settings), draws))
-    if settings.new_background:
-        views = _laid_elsewhere(views, backgrounds, settings.new_background, draws)
+    views = _laid_elsewhere(views, backgrounds, settings.new_background, draws)
     views = recoloured(views, settings.colour, draws)
     return erased(degraded(views, draws), settings.erase, draws)
 
@@ -172,11 +176,12 @@ def recoloured(pictures: Tensor, strength: float, draws: Draws) -> Tensor:
 
 def degraded(pictures: Tensor, draws: Draws) -> Tensor:
     """Blur or sharpen about a quarter of the pictures, and add noise to about a quarter."""
-    soft = functional.avg_pool2d(functional.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    softness = draws.uniform(-0.6, 1) * draws.happens(0.25)
-    loudness = draws.uniform(0, 0.05) * draws.happens(0.25)
-    noise = draws.normals(*pictures.shape)
-    return (pictures + softness * (soft - pictures) + loudness * noise).clamp(0, 1)
+    changed = pictures.clone()
+    chosen, own = draws.some(0.25)
+    changed[chosen] = _softened(changed[chosen], own.uniform(-0.6, 1))
+    chosen, own = draws.some(0.25)
+    changed[chosen] += own.uniform(0, 0.05) * own.normals(own.count, *changed.shape[1:])
+    return changed.clamp(0, 1)
 
 
 def erased(pictures: Tensor, probability: float, draws: Draws) -> Tensor:
@@ -213,21 +218,37 @@ def mixed(views: Tensor, targets: Tensor, mixup: float, cutmix: float, draws: Dr
     )
 
 
+def _softened(pictures: Tensor, softness: Tensor) -> Tensor:
+    """Move pixels towards their neighbourhood's mean, or away from it where `softness` is negative."""
+    soft = functional.avg_pool2d(functional.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return pictures + softness * (soft - pictures)
+
+
 def _laid_elsewhere(views: Tensor, backgrounds: Tensor, probability: float, draws: Draws) -> Tensor:
-    """Lay garments that stand out from their border on other backgrounds; leave the rest as they are."""
-    distance = border_distance(views)
-    alpha = functional.max_pool2d(
-        functional.avg_pool2d(torch.sigmoid(4 * (distance - 2.1)), 3, stride=1, padding=1),
-        3,
-        stride=1,
-        padding=1,
-    )
-    quarter = views.shape[-1] // 4
-    centre = distance[:, :, quarter:-quarter, quarter:-quarter].flatten(1).median(dim=1).values
-    chosen = (centre > 2.5)[:, None, None, None] & draws.happens(probability)
-    found = backgrounds[draws.indices(len(backgrounds))].float() / 255
-    found = functional.interpolate(found, size=views.shape[2:], mode="bilinear", align_corners=False)
-    return torch.where(chosen, views * alpha + found * (1 - alpha), views)
+    """Lay some of the garments that stand out from their border on other backgrounds."""
+    chosen, own = draws.some(probability)
+    garments = views[chosen]
+    distance = border_distance(garments)
+    found = backgrounds[own.indices(len(backgrounds))].float() / 255
+    floors = functional.interpolate(found, size=views.shape[2:], mode="bilinear", align_corners=False)
+    alpha = _opacity(distance)
+    laid = views.clone()
+    laid[chosen] = torch.where(_stands_out(distance), garments * alpha + floors * (1 - alpha), garments)
+    return laid
+
+
+def _opacity(distance: Tensor) -> Tensor:
+    """How much of each pixel is garment, by its distance from the border's colours, with soft edges."""
+    likely = torch.sigmoid(4 * (distance - 2.1))
+    smooth = functional.avg_pool2d(likely, 3, stride=1, padding=1)
+    return functional.max_pool2d(smooth, 3, stride=1, padding=1)
+
+
+def _stands_out(distance: Tensor) -> Tensor:
+    """Whether most of the middle is unlike the border: Bool (count, 1, 1, 1)."""
+    quarter = distance.shape[-1] // 4
+    middle = distance[:, :, quarter:-quarter, quarter:-quarter].flatten(1).median(dim=1).values
+    return (middle > 2.5)[:, None, None, None]
 
 
 def _colour_matrix(hue_radians: Tensor, saturation: Tensor) -> Tensor:

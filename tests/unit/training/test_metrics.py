@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
 
-from training.metrics import area_under_curve, calibration_error, confusion, reliability, share_interval
+from training.metrics import (
+    area_under_curve,
+    calibration_error,
+    calibration_error_by_chance,
+    confusion,
+    reliability,
+    share_interval,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -18,6 +25,14 @@ def test_confidence_that_is_always_right_by_as_much_as_it_says_has_no_calibratio
 
 def test_calibration_error_is_the_distance_of_confidence_from_accuracy():
     assert calibration_error(np.full(10, 0.9), np.zeros(10, bool)) == pytest.approx(0.9)
+
+
+def test_chance_alone_makes_a_calibration_error_that_fades_with_more_pictures():
+    few, many = RANDOM.uniform(0.3, 1, 320), RANDOM.uniform(0.3, 1, 32_000)
+
+    assert calibration_error_by_chance(np.ones(320)) == 0
+    assert 0.04 < calibration_error_by_chance(few) < 0.09
+    assert calibration_error_by_chance(many) == pytest.approx(calibration_error_by_chance(few) / 10, rel=0.2)
 
 
 def test_certainty_falls_into_the_last_bin():

@@ -1,0 +1,112 @@
+"""What is fitted on a few senders' photographs holds for senders never seen."""
+
+import numpy as np
+import pytest
+
+from fashion.labels import NUM_LABELS
+from training.answers import Answers, one_label_each
+from training.conformal import marginal_thresholds
+from training.photograph_calibration import (
+    choose_temperature,
+    fit_photograph_novelty,
+    fit_temperature,
+    sender_weights,
+    weighted_thresholds,
+)
+
+FEATURES = 4
+COVERAGE = 0.95
+
+
+def photographs(numbers, seed, *, easy=()):
+    """Photographs of senders who took `numbers` of them, each sender harder or easier than the next one.
+
+    Those named in `easy` have next to no wrong answers, as whoever has taken very many.
+    """
+    random = np.random.default_rng(seed)
+    senders = np.repeat(np.arange(len(numbers)), numbers)
+    ease = random.normal(2.5, 1, len(numbers))
+    ease[list(easy)] = 9
+    labels = random.integers(NUM_LABELS, size=len(senders))
+    logits = random.normal(size=(len(senders), NUM_LABELS))
+    logits[np.arange(len(senders)), labels] += ease[senders]
+    features = np.eye(NUM_LABELS)[labels, :FEATURES] + random.normal(size=(len(senders), FEATURES))
+    answers = Answers(logits.astype(np.float32), features.astype(np.float32), one_label_each(labels))
+    return answers, senders.tolist()
+
+
+TRAINED, _ = photographs([3] * 200, seed=0)
+CALIBRATION, SENDERS = photographs([2] * 60 + [120, 120], seed=1, easy=(60, 61))
+UNSEEN, _ = photographs([2] * 3000, seed=2)
+WEIGHTS = sender_weights(SENDERS)
+
+
+def coverage_of(thresholds, scaling):
+    return (thresholds.sets(scaling(UNSEEN.logits)) & UNSEEN.acceptable).any(axis=1).mean()
+
+
+def test_sets_cover_photographs_of_senders_never_seen_where_counting_pictures_alike_does_not():
+    scaling = choose_temperature(CALIBRATION, SENDERS).scaling
+    probabilities = scaling(CALIBRATION.logits)
+
+    by_sender = weighted_thresholds(probabilities, CALIBRATION.acceptable, WEIGHTS, COVERAGE)
+    alike = marginal_thresholds(probabilities, CALIBRATION.acceptable, COVERAGE)
+
+    assert 0.93 <= coverage_of(by_sender, scaling) <= 0.98
+    assert coverage_of(alike, scaling) < 0.92
+
+
+def test_as_many_photographs_of_senders_never_seen_are_called_novel_as_promised():
+    fit = fit_photograph_novelty(TRAINED, CALIBRATION, WEIGHTS)
+    alike = fit_photograph_novelty(TRAINED, CALIBRATION, np.ones(len(CALIBRATION)))
+
+    def alarms(fit):
+        rank = np.searchsorted(fit.quantiles, fit.score()(UNSEEN.outputs)) / len(fit.quantiles)
+        return (rank > fit.threshold).mean()
+
+    assert alarms(fit) == pytest.approx(0.05, abs=0.03)
+    assert alarms(alike) > 0.08
+
+
+def test_with_a_photograph_by_each_sender_the_threshold_is_that_of_split_conformal_prediction():
+    probabilities, acceptable = np.random.default_rng(3).dirichlet(np.ones(NUM_LABELS), 254), None
+    acceptable = one_label_each(probabilities.argmax(axis=1))
+
+    for coverage in (0.9, 0.95, 0.99, 0.999):
+        ours = weighted_thresholds(probabilities, acceptable, np.ones(254), coverage).thresholds
+        assert ours == pytest.approx(marginal_thresholds(probabilities, acceptable, coverage).thresholds)
+
+
+def test_a_sender_counts_as_the_root_of_the_number_of_photographs():
+    weights = sender_weights([7, 7, 7, 7, 1, 3])
+
+    assert weights.tolist() == [0.5, 0.5, 0.5, 0.5, 1, 1]
+
+
+@pytest.mark.parametrize("sharpness", [0.4, 2.5])
+def test_the_temperature_makes_the_stated_probability_the_share_of_right_answers(sharpness):
+    random = np.random.default_rng(4)
+    logits = random.normal(scale=2, size=(4000, NUM_LABELS)).astype(np.float32)
+    truth = np.exp(sharpness * logits)
+    truth /= truth.sum(axis=1, keepdims=True)
+    labels = np.array([random.choice(NUM_LABELS, p=row) for row in truth])
+    answers = Answers(logits, np.zeros((4000, 1), np.float32), one_label_each(labels))
+
+    scaling = fit_temperature(answers, np.ones(4000))
+
+    assert scaling.scale == pytest.approx(np.full(NUM_LABELS, sharpness), rel=0.15)
+
+
+def test_a_few_hopeless_pictures_move_the_temperature_little():
+    usual, senders = photographs([1] * 250, seed=5)
+    wrong = np.roll(usual.acceptable[:6], 1, axis=1)
+    hopeless = Answers(
+        np.concatenate([usual.logits, 9 * usual.acceptable[:6].astype(np.float32)]),
+        np.concatenate([usual.features, usual.features[:6]]),
+        np.concatenate([usual.acceptable, wrong]),
+    )
+
+    before = choose_temperature(usual, senders).scaling.scale[0]
+    after = choose_temperature(hopeless, [*senders, *range(1000, 1006)]).scaling.scale[0]
+
+    assert after > 0.6 * before
