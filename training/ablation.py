@@ -39,6 +39,8 @@ class Variant:
 
 
 BASE: Final = "base"
+_OPENING: Final = "<!-- ablation -->"
+_CLOSING: Final = "<!-- /ablation -->"
 
 CLASSIFIER_VARIANTS: Final = (
     Variant(BASE),
@@ -95,7 +97,7 @@ class Study:
 def ablate(study: Study, split: Split, folder: Path, machine: Machine, console: Console) -> list[AblationRow]:
     """Train what `folder` has no row of yet, and write down each run as it ends; raises Interrupted."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = _read_rows(folder, study)
+    rows = finished_rows(folder, study)
     done = {(row.variant, row.seed) for row in rows}
     for variant, seed in study.runs():
         if (variant.name, seed) in done:
@@ -122,8 +124,9 @@ def as_table(rows: Sequence[AblationRow], study: Study) -> Table:
     optimisation = study.recipe.optimisation
     note = (
         f"Recipe {study.recipe.name}, {optimisation.epochs} epochs of batches of {optimisation.batch_size}, "
-        f"{'all' if study.limit is None else f'{study.limit:,}'} training pictures. Differences are in points, paired by seed, with the standard error over seeds alone: the "
-        f"validation pictures are the same ones for all."
+        f"{'all' if study.limit is None else f'{study.limit:,}'} training pictures. Differences are in "
+        f"points, paired by seed, with the standard error over seeds alone: the validation pictures are the "
+        f"same ones for all."
     )
     columns = (
         "variant",
@@ -134,6 +137,17 @@ def as_table(rows: Sequence[AblationRow], study: Study) -> Table:
         "CPU seconds",
     )
     return Table("What each part is worth", columns, cells, note)
+
+
+def insert_table(table: Table, page: Path) -> None:
+    """Put the table between the page's two marks, in place of what is there; raises InvalidValue without
+    them."""
+    before, opening, rest = page.read_text(encoding="utf-8").partition(_OPENING)
+    _, closing, after = rest.partition(_CLOSING)
+    if not (opening and closing):
+        raise InvalidValue(f"{page} has no place for the table: {_OPENING} and {_CLOSING}.", field="--into")
+    body = table.as_markdown().partition("\n\n")[2]
+    page.write_text(f"{before}{opening}\n{body}\n{closing}{after}", encoding="utf-8")
 
 
 def _run(
@@ -160,7 +174,8 @@ def _run(
     )
 
 
-def _read_rows(folder: Path, study: Study) -> list[AblationRow]:
+def finished_rows(folder: Path, study: Study) -> list[AblationRow]:
+    """What an earlier call left in `folder`; raises InvalidValue for another study's rows."""
     path = _rows_file(folder)
     if not path.exists():
         return []

@@ -31,11 +31,17 @@ def ablate(
     out: Annotated[Path, typer.Option(help="Folder of the runs; what is finished there is kept.")] = Path(
         "runs/ablation"
     ),
+    into: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Put the table into this page, between its two marks.")
+    ] = None,
+    table_only: Annotated[
+        bool, typer.Option("--table-only", help="Train nothing: tell of what is finished in --out.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Change one part of a recipe at a time, train several seeds of each, and compare them on validation."""
-    from training.ablation import Study, as_table
+    from training.ablation import Study, as_table, finished_rows, insert_table
     from training.ablation import ablate as study_changes
     from training.cli_training import Stopped
     from training.dataset import load_training
@@ -47,11 +53,16 @@ def ablate(
     machine = Machine.choose(device, threads=threads)
     console = Console()
     try:
-        rows = study_changes(study, split(load_training(data)), out, machine, console)
+        if table_only:
+            rows = finished_rows(out, study)
+        else:
+            rows = study_changes(study, split(load_training(data)), out, machine, console)
     except Interrupted as interrupted:
         raise Stopped(f"Stopped. The same command continues in {out}.") from interrupted
-    console.print(as_table(rows, study).as_rich())
-    console.print(f"table: {out / 'table.md'}", highlight=False, soft_wrap=True)
+    table = as_table(rows, study)
+    console.print(table.as_rich())
+    if into:
+        insert_table(table, into)
 
 
 def mistakes(
