@@ -4,6 +4,7 @@ import io
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,7 +14,7 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException
 
 from fashion.labels import LABELS
-from tests.e2e.server import Server
+from tests.e2e.server import Server, serving
 
 CLASSIFIER = "fashion-classifier"
 LATENT = 4
@@ -180,3 +181,20 @@ def test_large_batches_leave_small_requests_in_time(server: Server, client: http
         assert client.get("/v2/health/live").status_code == 200
         assert time.monotonic() - began < 5
         list(asked)
+
+
+def test_a_server_that_was_told_to_end_is_not_ready_and_still_answers(home: Path):
+    with serving(home, workers=1, drain_seconds=6) as server:
+        with httpx.Client(base_url=server.url, timeout=10) as asking:
+            assert asking.get("/v2/health/ready").status_code == 200
+            server.process.terminate()
+            deadline = time.monotonic() + 5
+            while (
+                ready := asking.get("/v2/health/ready")
+            ).status_code == 200 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert ready.status_code == 503
+            assert ready.json().keys() == {"error"}
+            assert asking.get("/v2/health/live").status_code == 200
+        with InferenceServerClient(f"127.0.0.1:{server.port}") as made:
+            assert made.infer(CLASSIFIER, given(images(1), "UINT8")).as_numpy("label") is not None
