@@ -104,7 +104,7 @@ class _Run:
         peer, differences = server.peer, self._results.differences
         came = ask(server, peer.request(workload))
         if not peer.bare:
-            found = check_same(peer, workload.name, self._expected[workload.name], came)
+            found = check_same(peer, workload, self._expected[workload.name], came)
             differences[peer.name] = max(found, differences.get(peer.name, 0.0))
 
     def _drive_closed(self, server: Server, workload: Workload, number: int) -> None:
