@@ -17,8 +17,8 @@ _EXACT: Final = 1e-4
 # Of a probability, where many are computed together: engines add up in another order in other batches, and an
 # integer graph may then round one activation the other way.
 _IN_BATCHES: Final = 0.05
-# An integer graph's biases are corrected for its rounding, and in float they correct what is not there. It costs
-# no time, so it is told (in the table of starts) rather than refused.
+# An integer graph's biases are corrected for its rounding, and in float they correct what is not there. It
+# costs no time, so it is told (in the table of starts) rather than refused.
 _OTHER_PRECISION: Final = 0.5
 # What follows from the numbers, and turns where one of them passes a threshold.
 _DERIVED: Final = frozenset({"label", "class_index", "prediction_set", "in_distribution"})

@@ -79,7 +79,8 @@ def test_a_plain_graph_gives_its_very_weights_back(trained):
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_a_quantised_graph_gives_weights_that_answer_as_it_does(trained, per_channel):
     quantised = quantised_graph(weights_of(trained), per_channel=per_channel)
-    network = load_weights(Network(), quantised.graph).eval()
+    network = Network().eval()
+    load_weights(network, quantised.graph)
     images = np.random.default_rng(1).random((5, 1, 8, 8), dtype=np.float32)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
