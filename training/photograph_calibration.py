@@ -19,7 +19,7 @@ from fashion.labels import NUM_LABELS
 from training.answers import Answers
 from training.conformal import SetThresholds
 from training.novelty import NoveltyFit, fit_novelty
-from training.probabilities import ChosenScaling, LogitScaling, loss_nats
+from training.probabilities import ChosenScaling, LogitScaling, Method, brier_scores
 
 Float64 = NDArray[np.float64]
 
@@ -40,16 +40,16 @@ def sender_weights(senders: Sequence[int]) -> Float64:
 
 
 def choose_temperature(answers: Answers, senders: Sequence[int]) -> ChosenScaling:
-    """The temperature fitted on all senders; its loss is that on each sender, fitted on the others."""
+    """The temperature fitted on all senders; its score is that on each sender, fitted on the others."""
     names, weights = np.asarray(senders), sender_weights(senders)
-    losses = np.zeros(len(answers))
+    scores = np.zeros(len(answers))
     for name in np.unique(names):
         held_out = names == name
         scaling = fit_temperature(answers.select(~held_out), weights[~held_out])
         part = answers.select(held_out)
-        losses[held_out] = loss_nats(scaling(part.logits), part.acceptable)
-    loss = float(np.average(losses, weights=weights))
-    return ChosenScaling("temperature", fit_temperature(answers, weights), {"temperature": loss})
+        scores[held_out] = brier_scores(scaling(part.logits), part.acceptable)
+    method, score = Method("temperature", curved=False), float(np.average(scores, weights=weights))
+    return ChosenScaling(method, fit_temperature(answers, weights), {method: score})
 
 
 def fit_temperature(answers: Answers, weights: Float64) -> LogitScaling:
