@@ -7,9 +7,11 @@ many connections it has, in a file that all of them map, and leaves a new one to
 """
 
 import asyncio
+import errno
 import fcntl
 import mmap
 import os
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -24,7 +26,10 @@ _NEVER_TAKEN: Final = 0  # in the place of a process
 _LEFT: Final = -1
 _FILE: Final = "connections.table"
 _LOOK_AGAIN_SECONDS: Final = 0.001
-_PATIENCE: Final = 5  # looks; a worker that is busy computing for longer than that gets nothing more to do
+_PATIENCE_SECONDS: Final = 0.005  # a worker that is busy computing for longer gets nothing more to do
+_MAX_AT_ONCE: Final = 64  # connections in one turn of the loop
+_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_RECOVERY_SECONDS: Final = 0.1
 
 ProtocolFactory = Callable[[], asyncio.Protocol]
 
@@ -73,8 +78,8 @@ class ConnectionTable:
 
 
 class SharedListener:
-    """Accepts connections one by one, and only while no other worker has fewer: as much of an asyncio.Server
-    as uvicorn needs."""
+    """Accepts connections while no other worker has fewer, or none that takes them: as much of an
+    asyncio.Server as uvicorn needs."""
 
     def __init__(
         self, sock: socket.socket, protocol_factory: ProtocolFactory, table: ConnectionTable, **options: Any
@@ -84,27 +89,50 @@ class SharedListener:
         self._protocol_factory = protocol_factory
         self._table = table
         self._options = options
-        self._looks = 0
+        self._patient_since: float | None = None
         self._connecting: set[asyncio.Task[Any]] = set()
         self._look_again: asyncio.TimerHandle | None = None
         sock.setblocking(False)
+        self._waiting = select.poll()
+        self._waiting.register(sock, select.POLLIN)
         self._watch()
 
     def _watch(self) -> None:
         self._look_again = None
+        if not self._waiting.poll(0):
+            self._patient_since = None  # whoever waited has been taken
         self._loop.add_reader(self._socket.fileno(), self._on_waiting)
 
     def _on_waiting(self) -> None:
-        if self._looks < _PATIENCE and self._table.another_has_fewer():
-            self._looks += 1
-            self._loop.remove_reader(self._socket.fileno())
-            self._look_again = self._loop.call_later(_LOOK_AGAIN_SECONDS, self._watch)
-            return
-        self._looks = 0
-        try:
-            accepted, _ = self._socket.accept()
-        except OSError:  # another worker took it, or the client has gone
-            return
+        for _ in range(_MAX_AT_ONCE):
+            if self._leaves_it_to_another():
+                self._pause(_LOOK_AGAIN_SECONDS)
+                return
+            try:
+                accepted, _ = self._socket.accept()
+            except OSError as error:
+                if error.errno in _OUT_OF_RESOURCES:  # it would be told again and again
+                    self._pause(_RECOVERY_SECONDS)
+                break  # otherwise none waits any more
+            self._take(accepted)
+        self._patient_since = None
+
+    def _leaves_it_to_another(self) -> bool:
+        """Whether another worker has fewer connections. One that has taken none for a while is busy: then all
+        that wait are taken, or they would wait for this worker's next turn, one by one."""
+        now = self._loop.time()
+        if self._patient_since is not None and now - self._patient_since >= _PATIENCE_SECONDS:
+            return False
+        if not self._table.another_has_fewer():
+            return False
+        self._patient_since = self._patient_since or now
+        return True
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._socket.fileno())
+        self._look_again = self._loop.call_later(seconds, self._watch)
+
+    def _take(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         self._table.add(1)
         connecting = self._loop.create_task(self._connect(accepted))
