@@ -54,6 +54,11 @@ class Load:
         """Whatever was not answered with 200 or refused with 429."""
         return [one for one in self.sent if one.status not in (200, 429)]
 
+    def failures(self) -> str:
+        """How many of them, and with which statuses (0: no answer)."""
+        counts = Counter(one.status for one in self.failed())
+        return ", ".join(f"{number} x {status}" for status, number in counts.items()) or "0"
+
     def quantile_ms(self, share: float, status: int = 200) -> float:
         """A quantile of the time to answer, in milliseconds; 0 where nothing was answered so."""
         times = sorted(one.seconds for one in self.sent if one.status == status)

@@ -45,7 +45,7 @@ async def overload(settings: Settings) -> Row:
             "p99 of answers, ms": whole.quantile_ms(0.99),
             "p99 of refusals, ms": whole.quantile_ms(0.99, status=429),
             "memory at first and last, MiB": f"{_early(memory):.0f}, {_late(memory):.0f}",
-            "failed": len(whole.failed()),
+            "failed": whole.failures(),
         }
         row.demand("no request fails", not whole.failed())
         row.demand("refusals come at once", whole.quantile_ms(0.99, status=429) <= MAX_REFUSAL_MS)
@@ -95,7 +95,7 @@ async def clients_that_leave(settings: Settings) -> Row:
             "clients that left": left,
             "counted as 499": int(server.counted("fashion_requests_total", 'status="499"')),
             "others answered": load.statuses().get(200, 0),
-            "others failed": len(load.failed()),
+            "others failed": load.failures(),
             "idle again after, s": round(in_progress, 2),
             "memory before and after, MiB": f"{before:.0f}, {after:.0f}",
         }

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.soak import requests
-from benchmarks.soak.client import closed_loop, until
+from benchmarks.soak.client import Load, closed_loop, until
 from benchmarks.soak.process_rows import kill
 from benchmarks.soak.rows import Row, Settings
 from benchmarks.soak.server import serving, temporary_home
 
 METRICS_FOLDER = "prometheus_multiproc_dir"  # BentoML's, in its home
+_AT_ONCE = 1.0  # seconds after a kill, within which what it held is lost
 _JUMPS_SECONDS = (3600, -3600, 86_400 * 365, 0)
 
 
@@ -40,12 +41,12 @@ async def full_disk(settings: Settings) -> Row:
                 await asyncio.sleep(0.1)
                 back = await until(server.is_ready, 60)
                 await asyncio.sleep(min(settings.seconds / 4, 3.0))
-            failed = [one for one in load.failed() if not at - 1 <= one.at + one.seconds <= at + 0.5]
+            failed = [one for one in load.failed() if not at - 1 <= one.at + one.seconds <= at + _AT_ONCE]
             row.numbers = {
                 "room left, bytes": room_left,
                 "answered": load.statuses().get(200, 0),
                 "lost with killed workers": len(load.failed()) - len(failed),
-                "failed": len(failed),
+                "failed": Load(failed).failures(),
                 "ready again after both were killed, s": round(back, 1),
                 "/metrics": server.get("/metrics")[0],
             }
@@ -96,12 +97,14 @@ async def clock_jumps(settings: Settings) -> Row:
                     seen.append(_date_of(server.port))
                 killed = time.monotonic()
                 replaced, back = await kill(server, server.workers()[0])
-            failed = [one for one in load.failed() if not killed - 1 <= one.at + one.seconds <= killed + 0.5]
+            failed = [
+                one for one in load.failed() if not killed - 1 <= one.at + one.seconds <= killed + _AT_ONCE
+            ]
             row.numbers = {
                 "jumps": len(_JUMPS_SECONDS),
                 "years that answers bore": ", ".join(sorted({date.split()[3] for date in seen})),
                 "answered": load.statuses().get(200, 0),
-                "failed": len(failed),
+                "failed": Load(failed).failures(),
                 "slowest answer, ms": load.quantile_ms(1.0),
                 "a killed worker replaced after, s": round(replaced, 2),
             }

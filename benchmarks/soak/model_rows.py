@@ -28,7 +28,7 @@ async def promoted(settings: Settings) -> Row:
         row.numbers = {
             "moves": len(followed),
             "answered": load.statuses().get(200, 0),
-            "failed": len(load.failed()),
+            "failed": load.failures(),
             "all workers follow after, s (worst)": round(max(followed), 1),
         }
         row.demand("no request fails", not load.failed())
@@ -65,7 +65,7 @@ async def corrupted(settings: Settings) -> Row:
         models = {one.model for one in load.sent if one.model}
         row.numbers = {
             "answered": load.statuses().get(200, 0),
-            "failed": len(load.failed()),
+            "failed": load.failures(),
             "refused after, s": round(refused, 1),
         }
         row.demand("no request fails", bool(load.sent) and not load.failed())
@@ -95,7 +95,7 @@ async def missing_alias(settings: Settings) -> Row:
                 "readiness before": before,
                 "ready after, s": round(ready, 1),
                 "answered": load.statuses().get(200, 0),
-                "failed": len(load.failed()),
+                "failed": load.failures(),
             }
             row.demand("it is live without", live < 60)
             row.demand("it is not ready without", before == 503)
