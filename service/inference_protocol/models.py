@@ -5,7 +5,7 @@ metadata names; so an artifact with several uses has several names, of the same 
 code of the endpoints beside them (docs/decisions/0301).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -19,6 +19,7 @@ from fashion.labels import LABELS, NUM_LABELS
 from fashion.models import Model
 from fashion.preparation import SIDE, Prepared, PrepareMode
 from service import metrics
+from service.batching import passes
 from service.exchange import Exchange
 from service.inference_protocol.tensors import Tensor, TensorType
 from service.pictures import prepare_pictures
@@ -52,6 +53,10 @@ class Call:
     prepare: PrepareMode
     inline: bool
 
+    def in_passes(self, pictures: list[Prepared]) -> Iterator[list[Prepared]]:
+        """The pictures as POST /classify takes many of them through the network: a few at a time."""
+        return passes(self.settings.batch_pictures, self.exchange.check_time, pictures)
+
 
 @dataclass(frozen=True, slots=True)
 class ProtocolModel:
@@ -75,10 +80,14 @@ class ProtocolModel:
 def _classify_images(call: Call, classifier: Classifier, images: NDArray[np.uint8]) -> Tensors:
     pictures = [Prepared(image, "network_input") for image in images]
     metrics.prepared(call.exchange, pictures)
-    outputs = classifier.outputs(pictures)
-    predictions = classifier.predictions(outputs, "network_input")
+    raw = [classifier.outputs(part) for part in call.in_passes(pictures)]
+    predictions = [made for part in raw for made in classifier.predictions(part, "network_input")]
     metrics.classified(call.tag, predictions)
-    return {**_predicted(predictions), "logits": outputs.logits, "features": outputs.features}
+    return {
+        **_predicted(predictions),
+        "logits": np.concatenate([part.logits for part in raw]),
+        "features": np.concatenate([part.features for part in raw]),
+    }
 
 
 def _classify_pictures(call: Call, classifier: Classifier, pictures: Sequence[bytes]) -> Tensors:
@@ -86,7 +95,7 @@ def _classify_pictures(call: Call, classifier: Classifier, pictures: Sequence[by
         call.exchange, pictures, call.prepare, classifier.view_side, call.settings, inline=call.inline
     )
     metrics.prepared(call.exchange, prepared)
-    predictions = classifier.classify(prepared)
+    predictions = [made for part in call.in_passes(prepared) for made in classifier.classify(part)]
     metrics.classified(call.tag, predictions)
     return {**_predicted(predictions), "prepared_as": [made.prepared_as.encode() for made in predictions]}
 
@@ -100,9 +109,8 @@ def _predicted(predictions: Sequence[Prediction]) -> dict[str, Tensor]:
         "class_index": np.array([made.class_index for made in predictions], dtype=np.int64),
         "probabilities": np.stack([made.probabilities for made in predictions]),
         "prediction_set": sets,
-        "coverage": np.array(
-            [made.coverage for made in predictions], dtype=np.float64
-        ),  # None is not a number
+        # None becomes NaN: not a number.
+        "coverage": np.array([made.coverage for made in predictions], dtype=np.float64),
         "novelty": np.array([made.novelty for made in predictions], dtype=np.float64),
         "in_distribution": np.array([_in_distribution(made) for made in predictions], dtype=np.int8),
     }

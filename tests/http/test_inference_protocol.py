@@ -78,7 +78,7 @@ def test_metadata_names_exactly_what_the_model_gives(client: httpx.Client, model
 
 
 def test_images_are_classified_as_by_classify_to_the_last_bit(client: httpx.Client):
-    batch = images(3)
+    batch = images(50)  # several passes
     expected = classified(client, *map(png_bytes, batch))
     assert_same_predictions(outputs(infer(client, CLASSIFIER, tensor(batch))), expected)
     assert_same_predictions(outputs(infer(client, CLASSIFIER, tensor(batch), **BINARY)), expected)
