@@ -61,17 +61,28 @@ def test_noise_is_told_from_garments(report):
     assert noise[3] > 0.9
 
 
+def test_every_goal_stands_beside_what_was_measured(report):
+    verdicts = {row[0]: row[4] for row in table(report, "Held to").rows}
+
+    assert verdicts["test accuracy, one model, one view"] in ("missed", "first met", "aim met")
+    assert verdicts["photographs: calibration error"] == "open"
+    assert report.figures["novel_handwritten_digits"] == table(report, "What is no garment").rows[1][2]
+    assert report.figures["set_coverage_worst_label"] <= report.figures["set_coverage"]
+
+
 def test_photographs_are_reported_by_group_where_there_are_some(own_run, tmp_path):
     classifier = Classifier(open_artifact(own_run.artifact))
     some = photographs(tmp_path / "photographs", 8, "a")
 
     report = evaluate_classifier(classifier, Material("test", FRESH, photographs=some))
 
-    rows = table(report, "Photographs, senders never seen").rows
+    *rows, mean = table(report, "Photographs, senders never seen").rows
     assert [row[:2] for row in rows] == [
         (name, 2) for name in ("T-shirt/top", "Trouser", "Dress", "footwear")
     ]
     assert report.figures["photograph_accuracy_by_group"] == pytest.approx(np.mean([row[2] for row in rows]))
+    assert mean[2] == report.figures["photograph_accuracy_by_group"]
+    assert all(0 <= plainly <= 1 for _, _, _, plainly, *_ in rows)
     assert "photograph_set_coverage" not in report.figures
 
 

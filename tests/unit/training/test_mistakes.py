@@ -1,0 +1,37 @@
+import numpy as np
+from PIL import Image
+
+from fashion.classifier import Classifier
+from tests.unit.training.tiny_data import stripes
+from training.answers import as_network_inputs
+from training.costs import costs_of, costs_table
+from training.mistakes import confused_labels, passing_for_garments, write_page
+
+
+def test_the_page_counts_what_is_confused_and_shows_it(classifier_artifact, tmp_path):
+    classifier, shown = Classifier(classifier_artifact), stripes(60)
+    confused = confused_labels(classifier, shown.images, shown.labels)
+    passing = passing_for_garments(classifier, np.zeros((5, 28, 28), np.uint8), ())
+
+    page = write_page(classifier, [confused, passing], tmp_path).read_text()
+
+    wrong = 60 - sum(
+        made.class_index == label
+        for made, label in zip(
+            classifier.classify(as_network_inputs(shown.images)), shown.labels, strict=True
+        )
+    )
+    assert f"{wrong} of 60 test pictures get the wrong label" in page
+    assert "![Labels taken for each other](images/mistakes-fashion-mnist.png)" in page
+    assert "| a digit | 5 |" in page
+    with Image.open(tmp_path / "images" / "mistakes-fashion-mnist.png") as picture:
+        assert picture.width > 500
+
+
+def test_a_network_is_timed_with_its_novelty(classifier_artifact):
+    (cost,) = costs_of(Classifier(classifier_artifact), with_photographs=True)
+
+    assert cost.num_parameters == classifier_artifact.manifest.num_parameters
+    assert cost.milliseconds > 0
+    assert 0 < cost.novelty_share < 1
+    assert costs_table(classifier_artifact, [cost]).rows[0][0] == "network inputs"
