@@ -38,8 +38,8 @@ _CLASSIFIER_LIMITS: Final = """\
 _AUTOENCODER_USES: Final = """\
 - Turns 28x28 pictures in the manner of Fashion-MNIST into a few numbers and back, and draws new ones, by
   label where it is asked to; latents may be mixed, walked between and decoded.
-- For study and demonstrations; its pictures are no designs and show no real product. `nearest_training_distance_ratio`
-  near 0 would mean copies.
+- For study and demonstrations; its pictures are no designs and show no real product. They would be copies
+  if `nearest_training_distance_ratio` were near 0.
 - Not for measuring likelihood of what is no 28x28 picture on black: a VAE may find such pictures likely."""
 
 _AUTOENCODER_LIMITS: Final = """\
