@@ -41,7 +41,7 @@ serve: $(SERVICE) ## answer at http://HOST:PORT with the released models
 test: $(ALL) ## run the tests: units, HTTP, end to end, architecture
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(ALL) ## run the slow tests: container, browser, faults
+test-slow: $(FUZZ) ## run the slow tests: container, browser, faults
 	$(BIN)/python -m pytest -m slow
 
 check: $(ALL) ## format, lint, types, import boundaries, locks, known vulnerabilities
