@@ -22,8 +22,13 @@ def main() -> int:
         if shutil.which("wrk") is None:
             print("wrk is needed to load the servers: install the package wrk", file=sys.stderr)
             return 2
-        results = run(_plan(options), workers=options.workers, capacity=options.capacity, home=options.home)
-        results.save(options.out)
+        results = run(
+            _plan(options),
+            options.out,
+            workers=options.workers,
+            capacity=options.capacity,
+            home=options.home,
+        )
     print(pages.report(results))
     if options.write_docs:
         pages.write(results)

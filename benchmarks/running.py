@@ -12,6 +12,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import httpx
+import psutil
+
 from benchmarks import open_loop, wrk
 from benchmarks.apps import answering
 from benchmarks.floor import floors
@@ -24,15 +27,20 @@ from benchmarks.sameness import ask, check_same
 from benchmarks.workloads import GENERATED, SMALL, Workload
 from fashion.aliases import ALIAS_FILE, read_aliases
 
+# What a server that fails in the middle of its measurements makes of them.
+_BROKEN = (CannotCompare, subprocess.CalledProcessError, httpx.TransportError, psutil.Error, OSError)
 _TICK_SECONDS = 0.01  # the kernel's resolution of a process's time
 
 
-def run(plan: Plan, *, workers: int, capacity: float | None = None, home: Path | None = None) -> Results:
-    """Measure everything that `plan` names; a peer that does not start, or answers otherwise, is left out."""
+def run(plan: Plan, out: Path, *, workers: int, capacity: float | None, home: Path | None) -> Results:
+    """Measure everything that `plan` names, into the file `out`.
+
+    A peer that does not start, answers otherwise or breaks under a load is left out from then on.
+    """
     with _store(home) as settings:
         os.environ.update(settings)
         models = answering.load_models()
-        return _Run(plan, workers, capacity, settings, models).go()
+        return _Run(plan, workers, capacity, settings, models, out).go()
 
 
 class _Run:
@@ -43,7 +51,9 @@ class _Run:
         capacity: float | None,
         settings: dict[str, str],
         models: answering.Models,
+        out: Path,
     ) -> None:
+        self._out = out
         self._plan = plan
         self._workers = workers
         self._capacity = capacity
@@ -53,7 +63,7 @@ class _Run:
         self._results = Results(about=self._about())
 
     def go(self) -> Results:
-        """Measure; says on standard error what is going on."""
+        """Measure, and save after every round; says on standard error what is going on."""
         plan, results = self._plan, self._results
         minutes = plan.estimated_seconds() / 60
         _say(f"{plan.rounds} rounds of {len(plan.peers)} servers: about {minutes:.0f} minutes")
@@ -65,10 +75,12 @@ class _Run:
                 began = perf_counter()
                 try:
                     self._measure(peer, number)
-                except CannotCompare as error:
-                    results.left_out[peer.name] = str(error)
-                    _say(f"{peer.name} is left out from here on: {error}")
+                except _BROKEN as error:
+                    told = str(error) if isinstance(error, CannotCompare) else type(error).__name__
+                    results.left_out[peer.name] = f"from round {number + 1} on, since {told}"
+                    _say(f"{peer.name} is left out from here on: {error!r}")
                 _say(f"round {number + 1} of {plan.rounds}: {peer.name}, {perf_counter() - began:.0f} s")
+            results.save(self._out)
         return results
 
     def _about(self) -> dict[str, Any]:
@@ -123,7 +135,10 @@ class _Run:
     def _own_capacity(self) -> float:
         connections = min(self._plan.connections, key=lambda each: abs(each - CAPACITY_CONNECTIONS))
         point = Point(SMALL.name, "closed", connections)
-        return self._results.rounds(OURS, point, lambda made: made.load.requests_per_second)[0]
+        rates = self._results.rounds(OURS, point, lambda made: made.load.requests_per_second)
+        if not rates:
+            raise CannotCompare(f"it answered nothing at {connections} connections")
+        return next(iter(rates.values()))
 
     def _drive_open(self, server: Server, number: int) -> None:
         if self._capacity is None:
