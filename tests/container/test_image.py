@@ -18,7 +18,7 @@ from tests.container.services import Service, png, publish, started, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "fashion-service:test"
 MAX_IMAGE_MEGABYTES = 600
-# BentoML looks for dead workers every 10 s; then a new one starts.
+# A new process starts at once, and takes some seconds on a busy machine until it answers.
 REPLACE_SECONDS = 60
 
 # Building takes minutes where nothing is cached.

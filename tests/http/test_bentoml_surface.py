@@ -4,13 +4,16 @@ If an upgrade moves one of these, this file says which, before a request fails f
 """
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import bentoml
 import httpx
+from _bentoml_impl.server.serving import server_on_deployment
+from bentoml._internal.utils import circus as bentoml_circus
 
 from service import wire
 from service.service import FashionService
+from service.supervision import PromptArbiter
 from service.wire import ClassifyInput, ClassifyOutput
 
 WHY = "BentoML has moved it: read service/wire.py before you upgrade"
@@ -58,3 +61,16 @@ def test_bentomls_own_layers_are_off(client: httpx.Client):
         "TimeoutMiddleware",
     }
     assert "bentoml_service_request" not in client.get("/metrics").text
+
+
+def test_the_arbiter_can_still_be_extended_before_it_is_made():
+    before = bentoml_circus.Arbiter
+    assert issubclass(PromptArbiter, before)
+    for name in ("initialize", "manage_watchers", "stop"):
+        assert callable(getattr(before, name)), WHY
+    try:
+        server_on_deployment(cast("bentoml.Service[Any]", FashionService))
+        assert bentoml_circus.Arbiter is PromptArbiter, WHY
+        assert "Arbiter" in bentoml_circus.create_standalone_arbiter.__code__.co_names, WHY
+    finally:
+        bentoml_circus.Arbiter = before  # type: ignore[misc]
