@@ -21,6 +21,7 @@ from service.batching import Batches, passes
 from service.bento import GuardedService, pinned_model
 from service.catalogue import Catalogue
 from service.exchange import Exchange
+from service.gate import check_access
 from service.incoming import Asked
 from service.inference_protocol.endpoints import InferenceProtocol
 from service.operations import operations
@@ -101,9 +102,11 @@ class FashionService:
     @bentoml.on_deployment
     @staticmethod
     def supervise() -> None:
-        """In the process that starts the workers, before it does: let it replace one that dies at once."""
+        """In the process that starts the workers, before it does: check what they would stumble over, and let
+        it replace one that dies at once."""
         from service.supervision import replace_dead_workers_at_once
 
+        check_access(settings())
         replace_dead_workers_at_once()
 
     @bentoml.on_startup

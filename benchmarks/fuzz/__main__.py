@@ -100,7 +100,7 @@ def main() -> int:
     options = _options()
     with (
         tempfile.TemporaryDirectory(prefix="fuzz-home-") as folder,
-        _serving(Path(folder), options.models) as server,
+        _serving(Path(folder), options) as server,
     ):
         campaign = Campaign(server, options.seed, options.seconds)
         pids = _pids(server)
@@ -121,8 +121,9 @@ def _pids(server: Server) -> list[int]:
 
 
 @contextmanager
-def _serving(folder: Path, models: Path | None) -> Iterator[Server]:
-    """Two workers on a copy of `models`, a BentoML home, or on the releases."""
+def _serving(folder: Path, options: argparse.Namespace) -> Iterator[Server]:
+    """Two workers on a copy of the home that is asked for, or on the releases."""
+    models: Path | None = options.models
     if models is None:
         environment = {**os.environ, "BENTOML_HOME": str(folder)}
         command = [sys.executable, "-m", "service.releases"]
@@ -130,7 +131,8 @@ def _serving(folder: Path, models: Path | None) -> Iterator[Server]:
     else:
         shutil.copytree(models / "models", folder / "models", symlinks=True)
         shutil.copy(models / ALIAS_FILE, folder)
-    with serving(folder, workers=WORKERS) as server:
+    changed = dict(setting.split("=", 1) for setting in options.set)
+    with serving(folder, workers=WORKERS, **changed) as server:
         while len(server.workers()) < WORKERS:
             time.sleep(0.1)
         yield server
@@ -193,6 +195,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--models", type=Path, help="a BentoML home, whose models are served; default: releases/"
     )
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="settings of the service")
     parser.add_argument("--out", type=Path, default=Path("runs/fuzz/latest.json"))
     return parser.parse_args()
 
