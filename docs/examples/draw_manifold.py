@@ -22,7 +22,7 @@ from matplotlib import pyplot as plt  # (the backend is chosen first)
 
 SERVICE = os.environ.get("FASHION_URL", "http://localhost:3000")
 MODEL = "fashion-vae-2d"
-GRID, REACH = 30, 3.0  # points a side, and how far from the origin they go on each axis
+GRID, REACH = 30, 2.4  # points a side, and how far from the origin they go on each axis
 
 
 def main(out: str) -> None:
