@@ -20,7 +20,7 @@ from training.answers import answers_to_dataset, answers_to_photographs
 from training.conformal import SetThresholds, choose_thresholds
 from training.novelty import NoveltyFit, fit_novelty
 from training.photograph_calibration import (
-    choose_temperature,
+    choose_scaling_by_sender,
     fit_photograph_novelty,
     sender_weights,
     weighted_thresholds,
@@ -109,7 +109,7 @@ def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> Kin
     calibration = answers_to_photographs(classifier, photographs.calibration)
     senders = [photograph.sender_id for photograph in photographs.calibration]
     weights = sender_weights(senders)
-    scaling = choose_temperature(calibration, senders)
+    scaling = choose_scaling_by_sender(calibration, senders)
     probabilities = scaling.scaling(calibration.logits)
     coverage = COVERAGE["photograph"]
     sets = weighted_thresholds(probabilities, calibration.acceptable, weights, coverage)

@@ -1,25 +1,22 @@
 """Calibration for photographs, which come by sender: what is fitted must hold for people not seen before.
 
 A few people took many of the calibration photographs, on one floor and in one light. Each sender's
-photographs therefore count together as the root of their number. One temperature is all that so few
-photographs bear: it is fitted to what is stated, the probability that the answer is right, because a handful
-of hopeless pictures rules the likelihood. docs/photographs.md has the comparison.
+photographs therefore count together as the root of their number where a share is promised: how many sets
+hold a right label, how many garments are called novel. docs/photographs.md has the comparison.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from fashion.labels import NUM_LABELS
 from training.answers import Answers
 from training.conformal import SetThresholds
 from training.novelty import NoveltyFit, fit_novelty
-from training.probabilities import ChosenScaling, LogitScaling, Method, brier_scores
+from training.probabilities import ChosenScaling, Method, fit_method
 
 Float64 = NDArray[np.float64]
 
@@ -30,7 +27,7 @@ Distances differ between senders more than energies do. A quarter finds three of
 calibration photographs, with false alarms as even over senders as those of the energy alone.
 """
 
-_WIDEST_SCALE = 4.0  # no fit goes beyond this factor either way
+_METHODS: Final = tuple(Method("temperature", curved) for curved in (False, True))
 
 
 def sender_weights(senders: Sequence[int]) -> Float64:
@@ -39,34 +36,25 @@ def sender_weights(senders: Sequence[int]) -> Float64:
     return np.asarray(numbers[sender.reshape(-1)] ** -0.5, dtype=np.float64)
 
 
-def choose_temperature(answers: Answers, senders: Sequence[int]) -> ChosenScaling:
-    """The temperature fitted on all senders; its score is that on each sender, fitted on the others."""
-    names, weights = np.asarray(senders), sender_weights(senders)
-    scores = np.zeros(len(answers))
-    for name in np.unique(names):
-        held_out = names == name
-        scaling = fit_temperature(answers.select(~held_out), weights[~held_out])
-        part = answers.select(held_out)
-        scores[held_out] = brier_scores(scaling(part.logits), part.acceptable)
-    method, score = Method("temperature", curved=False), float(np.average(scores, weights=weights))
-    return ChosenScaling(method, fit_temperature(answers, weights), {method: score})
+def choose_scaling_by_sender(answers: Answers, senders: Sequence[int]) -> ChosenScaling:
+    """A temperature, with the curve of `probabilities` or without: whichever suits senders not fitted on.
 
-
-def fit_temperature(answers: Answers, weights: Float64) -> LogitScaling:
-    """Minimise the squared distance of the most probable label's probability from being right (1) or not (0).
-
-    It is lowest where that probability is the share of right answers, as the likelihood is, but one picture
-    can add no more than 1 to it.
+    The score is the squared distance of the most probable label's probability from being right (1) or not
+    (0), each sender judged by a fit on the others. Biases would learn what these senders photographed most.
     """
-    rows, best = np.arange(len(answers)), answers.logits.argmax(axis=1)
-    right = answers.acceptable[rows, best]
+    scores = {method: _held_out_score(answers, senders, method) for method in _METHODS}
+    best = min(_METHODS, key=lambda method: scores[method])
+    return ChosenScaling(best, fit_method(answers, best), scores)
 
-    def squared_error(log_scale: float) -> float:
-        stated = _one_scale(math.exp(log_scale))(answers.logits)[rows, best]
-        return float(np.average((stated - right) ** 2, weights=weights))
 
-    reach = math.log(_WIDEST_SCALE)
-    return _one_scale(math.exp(minimize_scalar(squared_error, bounds=(-reach, reach), method="bounded").x))
+def _held_out_score(answers: Answers, senders: Sequence[int], method: Method) -> float:
+    names, errors = np.asarray(senders), np.zeros(len(answers))
+    for name in np.unique(names):
+        held_out = answers.select(names == name)
+        probabilities = fit_method(answers.select(names != name), method)(held_out.logits)
+        rows, best = np.arange(len(held_out)), probabilities.argmax(axis=1)
+        errors[names == name] = (probabilities[rows, best] - held_out.acceptable[rows, best]) ** 2
+    return float(np.average(errors, weights=sender_weights(senders)))
 
 
 def weighted_thresholds(
@@ -92,7 +80,3 @@ def fit_photograph_novelty(trained: Answers, calibration: Answers, weights: Floa
     levels = (np.arange(len(fit.quantiles)) + 0.5) / len(fit.quantiles)
     scores = fit.score()(calibration.outputs)
     return replace(fit, quantiles=np.quantile(scores, levels, weights=weights, method="inverted_cdf"))
-
-
-def _one_scale(scale: float) -> LogitScaling:
-    return LogitScaling(np.full(NUM_LABELS, scale), np.zeros(NUM_LABELS))

@@ -1,15 +1,18 @@
 """What is fitted on a few senders' photographs holds for senders never seen."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from fashion.classifier import softmax
 from fashion.labels import NUM_LABELS
 from training.answers import Answers, one_label_each
 from training.conformal import marginal_thresholds
+from training.metrics import calibration_error
 from training.photograph_calibration import (
-    choose_temperature,
+    choose_scaling_by_sender,
     fit_photograph_novelty,
-    fit_temperature,
     sender_weights,
     weighted_thresholds,
 )
@@ -46,7 +49,7 @@ def coverage_of(thresholds, scaling):
 
 
 def test_sets_cover_photographs_of_senders_never_seen_where_counting_pictures_alike_does_not():
-    scaling = choose_temperature(CALIBRATION, SENDERS).scaling
+    scaling = choose_scaling_by_sender(CALIBRATION, SENDERS).scaling
     probabilities = scaling(CALIBRATION.logits)
 
     by_sender = weighted_thresholds(probabilities, CALIBRATION.acceptable, WEIGHTS, COVERAGE)
@@ -83,30 +86,30 @@ def test_a_sender_counts_as_the_root_of_the_number_of_photographs():
     assert weights.tolist() == [0.5, 0.5, 0.5, 0.5, 1, 1]
 
 
-@pytest.mark.parametrize("sharpness", [0.4, 2.5])
-def test_the_temperature_makes_the_stated_probability_the_share_of_right_answers(sharpness):
-    random = np.random.default_rng(4)
-    logits = random.normal(scale=2, size=(4000, NUM_LABELS)).astype(np.float32)
-    truth = np.exp(sharpness * logits)
-    truth /= truth.sum(axis=1, keepdims=True)
-    labels = np.array([random.choice(NUM_LABELS, p=row) for row in truth])
-    answers = Answers(logits, np.zeros((4000, 1), np.float32), one_label_each(labels))
+def test_probabilities_of_senders_never_seen_are_the_share_of_right_answers():
+    timid = dataclasses.replace(CALIBRATION, logits=0.5 * CALIBRATION.logits)
+    unseen = 0.5 * UNSEEN.logits
+    right = UNSEEN.acceptable[np.arange(len(UNSEEN)), unseen.argmax(axis=1)]
 
-    scaling = fit_temperature(answers, np.ones(4000))
+    chosen = choose_scaling_by_sender(timid, SENDERS)
 
-    assert scaling.scale == pytest.approx(np.full(NUM_LABELS, sharpness), rel=0.15)
+    assert calibration_error(softmax(unseen).max(axis=1), right) > 0.2
+    assert calibration_error(chosen.scaling(unseen).max(axis=1), right) < 0.05
+    assert chosen.held_out_scores[chosen.method] == min(chosen.held_out_scores.values())
 
 
-def test_a_few_hopeless_pictures_move_the_temperature_little():
-    usual, senders = photographs([1] * 250, seed=5)
-    wrong = np.roll(usual.acceptable[:6], 1, axis=1)
-    hopeless = Answers(
-        np.concatenate([usual.logits, 9 * usual.acceptable[:6].astype(np.float32)]),
-        np.concatenate([usual.features, usual.features[:6]]),
-        np.concatenate([usual.acceptable, wrong]),
+def test_a_curve_is_taken_where_low_probabilities_are_right_all_the_same():
+    random = np.random.default_rng(6)
+    shoes = np.arange(NUM_LABELS) < 3
+    logits = np.where(shoes, 5, 0) + random.normal(scale=0.3, size=(60, NUM_LABELS))
+    any_shoe = np.tile(shoes, (60, 1))
+    mixed = Answers(
+        np.concatenate([CALIBRATION.logits, logits.astype(np.float32)]),
+        np.zeros((len(CALIBRATION) + 60, 1), np.float32),
+        np.concatenate([CALIBRATION.acceptable, any_shoe]),
     )
 
-    before = choose_temperature(usual, senders).scaling.scale[0]
-    after = choose_temperature(hopeless, [*senders, *range(1000, 1006)]).scaling.scale[0]
+    chosen = choose_scaling_by_sender(mixed, [*SENDERS, *range(1000, 1060)])
 
-    assert after > 0.6 * before
+    assert chosen.method.curved
+    assert chosen.scaling(logits).max(axis=1).mean() > 1.2 * softmax(logits).max(axis=1).mean()
