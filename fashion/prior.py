@@ -53,13 +53,16 @@ class GaussianMixture:
     """A mixture for each label.
 
     `weights` (labels, components), `means` (labels, components, latent), `label_frequencies` (labels,), and
-    `factors`, the Cholesky factors of the covariances (labels, components, latent, latent).
+    `factors`, the Cholesky factors of the covariances (labels, components, latent, latent). `asked_weights`,
+    of the shape of `weights`, take their place where a label is asked for: a label's density may have parts
+    that show it too faintly to answer with. None: no such parts.
     """
 
     weights: NDArray[np.float64]
     means: NDArray[np.float32]
     factors: NDArray[np.float32]
     label_frequencies: NDArray[np.float64]
+    asked_weights: NDArray[np.float64] | None = None
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array], latent_size: int) -> "GaussianMixture":
@@ -73,17 +76,21 @@ class GaussianMixture:
                 "factors": (NUM_LABELS, components, latent_size, latent_size),
                 "label_frequencies": (NUM_LABELS,),
             }
+            if "asked_weights" in arrays:
+                expected["asked_weights"] = weights.shape
             found = {name: arrays[name].shape for name in expected}
         except (KeyError, IndexError) as error:
             raise DamagedArtifact(f"The prior's file lacks a usable array {error}") from error
         if found != expected:
             raise DamagedArtifact(f"The prior's arrays have the shapes {found}; expected {expected}")
         frequencies = np.asarray(arrays["label_frequencies"], dtype=np.float64)
+        asked = arrays.get("asked_weights")
         return cls(
-            weights=weights / weights.sum(axis=1, keepdims=True),
+            weights=_normalised(weights),
             means=np.asarray(arrays["means"], dtype=np.float32),
             factors=np.asarray(arrays["factors"], dtype=np.float32),
             label_frequencies=frequencies / frequencies.sum(),
+            asked_weights=None if asked is None else _normalised(np.asarray(asked, dtype=np.float64)),
         )
 
     def sample(
@@ -95,12 +102,18 @@ class GaussianMixture:
             if label is not None
             else random.choice(NUM_LABELS, size=count, p=self.label_frequencies)
         )
-        edges = np.cumsum(self.weights, axis=1)[labels]  # (count, components)
+        weights = self.weights if label is None or self.asked_weights is None else self.asked_weights
+        edges = np.cumsum(weights, axis=1)[labels]  # (count, components)
         components = (random.random((count, 1)) > edges[:, :-1]).sum(axis=1)
         noise = random.standard_normal((count, self.means.shape[2]), dtype=np.float32)
         spread = np.einsum("cij,cj->ci", self.factors[labels, components], noise)
         latents = self.means[labels, components] + np.float32(temperature) * spread
         return latents, [int(index) for index in labels]
+
+
+def _normalised(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows that sum to 1."""
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def prior_of(artifact: Artifact) -> Prior | None:

@@ -6,9 +6,9 @@ pictures, and is worth several nats of the ELBO. Mixed by the labels' frequencie
 over all latents, the one that `log_density` evaluates. Latents come from the exported encoder, so that the
 artifact alone decides.
 
-With a critic, a label's mixture is fitted to the latents whose decoded pictures *show* that label most
-surely, instead of those whose originals had it: what encoding loses of a picture may be what made it a coat,
-and `generate` is to draw what it is asked for. The critic is never the classifier that judges samples.
+With a critic, latents belong to the label that their decoded pictures *show* (`shown_labels.py`), and a
+label's mixture has two parts: the telling latents, from which the label is drawn when it is asked for, and
+the doubtful ones, without which the density would have holes.
 """
 
 import io
@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.special import logsumexp, softmax
+from scipy.special import logsumexp
 from sklearn import mixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -29,21 +29,18 @@ from fashion.errors import InvalidValue
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import Prior
 from fashion.prior import GaussianMixture
-from fashion.sheets import to_uint8
-from training.answers import answers_to_dataset
 from training.dataset import Dataset
 from training.posteriors import posteriors_of
 from training.rewriting import rewrite_artifact
+from training.shown_labels import ShownLabels, shown_probabilities, told_apart
 
 PRIOR_FILE: Final = "prior.npz"
 COMPONENTS: Final = 4
 """For each label. Held-out log density no longer rises beyond four (docs/vae.md)."""
-TELLING_SHARE: Final = 0.85
-"""How many latents a label's mixture is fitted to, as a share of the label's pictures (docs/vae.md)."""
+DOUBTFUL_COMPONENTS: Final = 2
+"""For each label, beside those: only the density and pictures of any label are drawn from them."""
 # Added to every variance: keeps a component from shrinking onto a few latents.
 _LEAST_VARIANCE: Final = 1e-3
-# Bounds the memory of decoded pictures.
-_DECODED_AT_ONCE: Final = 1_000
 
 
 def add_prior(
@@ -56,46 +53,19 @@ def add_prior(
 ) -> Artifact:
     """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`.
 
-    With a critic, the latents that show a label count as that label's (`most_telling`).
+    With a critic, latents count for the labels that they show to it.
     """
     autoencoder = Autoencoder(artifact)
     latents = posteriors_of(autoencoder, training.images).sampled(seed)
-    counts = np.bincount(training.labels, minlength=NUM_LABELS)
     if critic is None:
-        rows, labels = np.arange(len(latents)), training.labels
+        fitted = fit_prior(latents, training.labels, components=components, seed=seed)
     else:
-        shown = shown_probabilities(autoencoder, latents, critic)
-        rows, labels = most_telling(shown, np.ceil(TELLING_SHARE * counts).astype(np.int64))
-    fitted = fit_prior(latents[rows], labels, components=components, seed=seed)
-    fitted = replace(fitted, label_frequencies=counts / counts.sum())
+        counts = np.bincount(training.labels, minlength=NUM_LABELS)
+        shown = told_apart(shown_probabilities(autoencoder, latents, critic), counts)
+        fitted = fit_shown_prior(latents, shown, components=components, seed=seed)
+        fitted = replace(fitted, label_frequencies=counts / counts.sum())
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
     return rewrite_artifact(artifact, {"prior": prior}, {PRIOR_FILE: prior_bytes(fitted)})
-
-
-def shown_probabilities(
-    autoencoder: Autoencoder, latents: NDArray[np.float32], critic: Classifier
-) -> NDArray[np.float64]:
-    """How surely a classifier sees each label in what each latent decodes to: (count, latent) to
-    (count, 10)."""
-    logits = []
-    for start in range(0, len(latents), _DECODED_AT_ONCE):
-        images = to_uint8(autoencoder.decode(latents[start : start + _DECODED_AT_ONCE]))
-        unknown = np.zeros(len(images), dtype=np.int64)
-        logits.append(answers_to_dataset(critic, Dataset(images, unknown)).logits)
-    return np.asarray(softmax(np.concatenate(logits).astype(np.float64), axis=1))
-
-
-def most_telling(
-    probabilities: NDArray[np.float64], counts: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each label the `counts[label]` rows of `probabilities` (count, 10) where it is surest.
-
-    Gives rows and their labels, label by label, each label's rows in order. A row may serve two labels where
-    a label is hardly shown at all.
-    """
-    surest = np.argsort(-probabilities, axis=0, kind="stable")
-    rows = [np.sort(surest[:count, label]) for label, count in enumerate(counts)]
-    return np.concatenate(rows), np.repeat(np.arange(NUM_LABELS), counts)
 
 
 def fit_prior(
@@ -123,12 +93,53 @@ def fit_prior(
     )
 
 
+def fit_shown_prior(
+    latents: NDArray[np.float32], shown: ShownLabels, *, components: int = COMPONENTS, seed: int = 0
+) -> GaussianMixture:
+    """Fit `components` Gaussians to each label's telling latents (count, latent), and further ones to its
+    doubtful ones, weighed by how many they are; labels count by how many latents show them.
+
+    Raises InvalidValue where a label has fewer telling latents than two for each component.
+    """
+    rows = np.concatenate(shown.telling)
+    told = np.array([len(each) for each in shown.telling])
+    telling = fit_prior(
+        latents[rows], np.repeat(np.arange(NUM_LABELS), told), components=components, seed=seed
+    )
+    doubted = np.array([len(each) for each in shown.doubtful])
+    parts = [_fit_doubtful(latents[each], telling, label, seed) for label, each in enumerate(shown.doubtful)]
+    counts = np.where([weights.any() for weights, _, _ in parts], doubted, 0)
+    share = (counts / (told + counts))[:, None]
+    weights, means, factors = (np.stack(arrays) for arrays in zip(*parts, strict=True))
+    return GaussianMixture(
+        weights=np.concatenate([(1 - share) * telling.weights, share * weights], axis=1),
+        means=np.concatenate([telling.means, means], axis=1),
+        factors=np.concatenate([telling.factors, factors], axis=1),
+        label_frequencies=(told + counts) / (told + counts).sum(),
+        asked_weights=np.concatenate([telling.weights, np.zeros_like(weights)], axis=1),
+    )
+
+
+def _fit_doubtful(
+    latents: NDArray[np.float32], telling: GaussianMixture, label: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
+    """Weights, means and factors of a label's doubtful part; without weight where there are hardly
+    any."""
+    if len(latents) < 2 * DOUBTFUL_COMPONENTS:
+        repeated = [0] * DOUBTFUL_COMPONENTS
+        return np.zeros(DOUBTFUL_COMPONENTS), telling.means[label, repeated], telling.factors[label, repeated]
+    with threadpool_limits(limits=1):
+        fit = _fit_label(latents, DOUBTFUL_COMPONENTS, seed)
+    factors = np.linalg.cholesky(fit.covariances_).astype(np.float32)
+    return fit.weights_, fit.means_.astype(np.float32), factors
+
+
 def log_density(prior: GaussianMixture, latents: NDArray[np.float32]) -> NDArray[np.float64]:
     """log p(latents) in nats under all labels' mixtures by their frequencies: (count, latent) to (count,)."""
-    log_weights = np.log(prior.label_frequencies[:, None] * prior.weights)
+    weights = prior.label_frequencies[:, None] * prior.weights
     terms = [
-        log_weights[label, component] + _gaussian_log_density(prior, label, component, latents)
-        for label, component in np.ndindex(*prior.weights.shape)
+        np.log(weights[label, component]) + _gaussian_log_density(prior, label, component, latents)
+        for label, component in zip(*weights.nonzero(), strict=True)
     ]
     return np.asarray(logsumexp(terms, axis=0))
 
@@ -143,6 +154,7 @@ def prior_bytes(prior: GaussianMixture) -> bytes:
         means=prior.means,
         factors=prior.factors,
         label_frequencies=prior.label_frequencies,
+        **({} if prior.asked_weights is None else {"asked_weights": prior.asked_weights}),
     )
     return file.getvalue()
 

@@ -107,6 +107,22 @@ def test_a_mixture_draws_with_the_covariance_it_was_given() -> None:
     np.testing.assert_allclose(latents.mean(axis=0), 5, atol=0.02)
 
 
+def test_a_label_that_is_asked_for_has_weights_of_its_own() -> None:
+    arrays = {
+        "weights": np.ones((10, 2)),
+        "means": np.tile([[-1.0], [1.0]], (10, 1, 1)),
+        "factors": np.zeros((10, 2, 1, 1)),
+        "label_frequencies": np.ones(10),
+        "asked_weights": np.tile([0.0, 1.0], (10, 1)),
+    }
+    mixture = GaussianMixture.from_arrays(arrays, latent_size=1)
+    random = np.random.default_rng(0)
+    assert set(mixture.sample(500, 6, 1.0, random)[0].ravel()) == {1}
+    assert set(mixture.sample(500, None, 1.0, random)[0].ravel()) == {-1, 1}
+    with pytest.raises(DamagedArtifact, match="asked_weights"):
+        GaussianMixture.from_arrays({**arrays, "asked_weights": np.ones((10, 3))}, latent_size=1)
+
+
 def test_a_mixture_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(DamagedArtifact, match="expected"):
         GaussianMixture.from_arrays(

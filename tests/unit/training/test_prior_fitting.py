@@ -1,5 +1,6 @@
 """The prior by label: it finds where latents lie, and joins the artifact that generates from it."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ from training.posteriors import Posteriors, posteriors_of
 from training.prior_fitting import (
     add_prior,
     fit_prior,
+    fit_shown_prior,
     log_density,
-    most_telling,
     prior_bytes,
-    shown_probabilities,
 )
+from training.shown_labels import ShownLabels, shown_probabilities, told_apart
 
 COUNT = 60
 """Pictures of each label."""
@@ -87,15 +88,62 @@ def test_log_density_counts_labels_by_their_frequency() -> None:
     assert log_density(rare, at_the_rare_label) < log_density(common, at_the_rare_label) - 0.5
 
 
-def test_a_label_gets_the_rows_that_show_it_most_surely() -> None:
+def shown_by_clouds(latents: NDArray[np.float32], labels: NDArray[np.int64]) -> ShownLabels:
+    """The upper cloud of each label shows it surely, the lower one faintly; label 9 is never in doubt."""
+    upper = (latents[:, 1] > 0) | (labels == 9)
+    telling = tuple(np.flatnonzero((labels == label) & upper) for label in range(NUM_LABELS))
+    doubtful = tuple(np.flatnonzero((labels == label) & ~upper) for label in range(NUM_LABELS))
+    return ShownLabels(telling, doubtful)
+
+
+def test_a_label_that_is_asked_for_is_drawn_from_its_telling_latents_alone() -> None:
+    latents, labels = latents_of_two_clouds_a_label()
+    prior = fit_shown_prior(latents, shown_by_clouds(latents, labels), components=1)
+    random = np.random.default_rng(0)
+    asked, _ = prior.sample(500, 4, 1.0, random)
+    assert (asked[:, 1] > 0).all()
+    drawn, drawn_labels = prior.sample(4_000, None, 1.0, random)
+    of_label = drawn[np.array(drawn_labels) == 4]
+    assert 0.3 < (of_label[:, 1] < 0).mean() < 0.7
+
+
+def test_the_density_covers_doubtful_latents_too() -> None:
+    latents, labels = latents_of_two_clouds_a_label()
+    whole = fit_shown_prior(latents, shown_by_clouds(latents, labels), components=2)
+    by_label = fit_prior(latents, labels, components=2)
+    difference = log_density(whole, latents).mean() - log_density(by_label, latents).mean()
+    assert difference == pytest.approx(0, abs=0.2)
+
+
+def test_a_prior_of_two_parts_is_the_same_after_reading_it_from_its_file() -> None:
+    latents, labels = latents_of_two_clouds_a_label()
+    written = fit_shown_prior(latents, shown_by_clouds(latents, labels), components=1)
+    with np.load(io.BytesIO(prior_bytes(written))) as arrays:
+        read = GaussianMixture.from_arrays(dict(arrays), latent_size=2)
+    for label in (None, 4, 9):
+        ours, theirs = (each.sample(50, label, 1.0, np.random.default_rng(1))[0] for each in (written, read))
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_rows_that_are_sure_are_telling_and_the_others_doubtful() -> None:
     probabilities = np.full((6, NUM_LABELS), 0.01)
-    probabilities[:, 3] = [0.1, 0.9, 0.5, 0.7, 0.5, 0.2]
-    probabilities[:, 8] = [0.8, 0.0, 0.3, 0.1, 0.2, 0.6]
+    probabilities[:, 3] = [0.1, 0.9, 0.8, 0.8, 0.6, 0.2]
+    probabilities[:, 8] = [0.5, 0.0, 0.1, 0.1, 0.2, 0.4]
+    shown = told_apart(probabilities, np.zeros(NUM_LABELS, dtype=np.int64))
+    assert shown.telling[3].tolist() == [1, 2, 3]
+    assert shown.doubtful[3].tolist() == [4]
+    assert shown.doubtful[8].tolist() == [0, 5]
+    assert not any(len(shown.telling[label]) for label in range(NUM_LABELS) if label != 3)
+
+
+def test_a_label_that_is_never_sure_still_has_its_surest_rows() -> None:
+    probabilities = np.full((6, NUM_LABELS), 0.01)
+    probabilities[:, 8] = [0.5, 0.0, 0.1, 0.6, 0.2, 0.4]
     counts = np.zeros(NUM_LABELS, dtype=np.int64)
-    counts[[3, 8]] = [3, 2]
-    rows, labels = most_telling(probabilities, counts)
-    assert rows.tolist() == [1, 2, 3, 0, 5]  # of two that are as sure, the first
-    assert labels.tolist() == [3, 3, 3, 8, 8]
+    counts[8] = 15
+    shown = told_apart(probabilities, counts)
+    assert shown.telling[8].tolist() == [0, 3]  # a tenth of fifteen, rounded up
+    assert shown.doubtful[8].tolist() == [2, 4, 5]
 
 
 def test_with_a_critic_a_label_is_drawn_from_where_it_is_shown(
