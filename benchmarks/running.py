@@ -189,7 +189,7 @@ def _store(home: Path | None) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="benchmark-home-") as own:
         settings = {"BENTOML_HOME": str(home or own), "BENTOML_DO_NOT_TRACK": "True"}
         if home is None:
-            command = [sys.executable, "-m", "service.releases"]
+            command = [sys.executable, "-m", "service.releases", "--promote"]  # the newest of each
             subprocess.run(command, check=True, cwd=ROOT, env=os.environ | settings, stdout=sys.stderr)
         yield settings | {
             answering.CLASSIFIER_VARIABLE: _stable(Path(settings["BENTOML_HOME"]), "fashion-classifier"),

@@ -25,12 +25,12 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def spread(seen: Spread | None) -> str:
+def spread(seen: Spread | None, unit: str = "") -> str:
     """A median, and the lowest and highest of the rounds where they differ visibly."""
     if seen is None:
         return _NONE
     low, middle, high = map(number, (seen.low, seen.median, seen.high))
-    return middle if low == high else f"{middle} ({low} to {high})"
+    return f"{middle}{unit}" if low == high else f"{middle}{unit} ({low} to {high})"
 
 
 def middle(seen: Spread | None) -> str:
@@ -46,7 +46,7 @@ def targets(results: Results) -> str:
 
 def _target(results: Results, target: Target) -> list[str]:
     seen = target.measure(results)
-    told = spread(seen) + (target.unit if seen else "")
+    told = spread(seen, target.unit)
     return [target.name, told, *(_bound(target, seen, bound) for bound in (target.first, target.aim))]
 
 
