@@ -1,4 +1,5 @@
-"""`ablate` and `mistakes`: what each part of a recipe is worth, and where a classifier errs.
+"""`ablate`, `mistakes` and `trade-off`: what each part of a recipe is worth, where a classifier errs, and
+what a nat buys a VAE.
 
 As in `cli_training.py`, commands import what they run when they run.
 """
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add this file's commands."""
     app.command("ablate")(ablate)
     app.command("mistakes")(mistakes)
+    app.command("trade-off")(trade_off)
 
 
 def ablate(
@@ -88,3 +90,41 @@ def mistakes(
         chapters.append(passing_for_garments(classifier, available_digits(), others))
         page = write_page(classifier, chapters, out)
     Console().print(f"wrote {page}", highlight=False, soft_wrap=True)
+
+
+def trade_off(
+    betas: Annotated[
+        list[float] | None,
+        typer.Option("--beta", min=0.0, help="Weight of the KL term. [default: 0.25, 0.5, 1, 2 and 4]"),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Override a setting of `vae`. May be repeated."),
+    ] = None,
+    data: DataOption = None,
+    out: Annotated[Path, typer.Option(help="Folder of the runs; what is finished there is kept.")] = Path(
+        "runs/trade-off"
+    ),
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [default: all]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Train the recipe `vae` at several weights of its KL term, and draw squared error over nats."""
+    from training.cli_training import Stopped
+    from training.dataset import load_training
+    from training.figures.style import save, style
+    from training.fitting import Interrupted
+    from training.machine import Machine
+    from training.splits import split
+    from training.trade_off import DEFAULT_BETAS, trade_off_figure, trade_off_table
+    from training.trade_off import trade_off as study
+
+    console, machine = Console(), Machine.choose(device, threads=threads)
+    pictures = split(load_training(data))
+    try:
+        points = study(betas or DEFAULT_BETAS, overrides or [], pictures, out, machine, console)
+    except Interrupted as interrupted:
+        raise Stopped(f"Stopped. The same command continues in {out}.") from interrupted
+    console.print(trade_off_table(points).as_rich())
+    with style():
+        path = save(trade_off_figure(points), out, "trade-off", formats=("png",))[0]
+    console.print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -59,4 +59,4 @@ def _is_right(classifier: Classifier, dataset: Dataset) -> NDArray[np.bool_]:
     """Whether `classify` would answer with the picture's label."""
     batches = batched_pictures(as_network_inputs(dataset.images))
     said = [made.class_index for batch in batches for made in classifier.classify(batch)]
-    return np.array(said) == dataset.labels
+    return np.asarray(np.array(said) == dataset.labels)

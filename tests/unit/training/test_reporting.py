@@ -4,6 +4,7 @@ import json
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -22,8 +23,10 @@ def reported(tmp_path_factory: pytest.TempPathFactory, fashion_mnist_folder: Pat
     """Reports on a tiny classifier and a tiny VAE, beside another tiny VAE; the folder and what was shown."""
     root, shown = tmp_path_factory.mktemp("reporting"), StringIO()
     with store_at(root / "home"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.reporting.load_test", lambda data: load_test(data).select(range(200)))
-        patch.setattr("training.reporting.load_training", lambda data: load_training(data).select(range(400)))
+        patch.setattr("training.reporting.load_test", lambda data: load_test(data).select(np.arange(200)))
+        patch.setattr(
+            "training.reporting.load_training", lambda data: load_training(data).select(np.arange(400))
+        )
         patch.delenv("FASHION_PHOTOS_DIR", raising=False)
         publish_tiny(root / "home", "20260101-00000001", seed=1)
         for name in (CLASSIFIER, AUTOENCODER):
