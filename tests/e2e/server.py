@@ -32,14 +32,19 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer, in the order of their start."""
-        found = [
-            child for child in self.process.children() if "_bentoml_impl.worker" in " ".join(child.cmdline())
-        ]
+        found = [child for child in self.process.children() if _is_worker(child)]
         return sorted(found, key=lambda worker: worker.create_time())
 
     def memory_bytes(self) -> int:
         """Resident memory of all workers together."""
         return sum(worker.memory_info().rss for worker in self.workers())
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "_bentoml_impl.worker" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def free_port() -> int:
@@ -67,6 +72,7 @@ def serving(
 ) -> Iterator[Server]:
     """Run `bentoml serve what` in `folder`, wait until it is ready, and stop it in the end."""
     port, log = free_port(), home / f"serve-{time.monotonic_ns()}.log"
+    settings = {"drain_seconds": 0, **settings}  # no load balancer is told
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "PROMETHEUS_"))
     }
