@@ -18,7 +18,7 @@ from fashion.sheets import to_uint8
 from training.answers import answers_to_dataset
 from training.dataset import Dataset
 
-SURE: Final = 0.75
+SURE: Final = 0.8
 """The probability from which on a latent is telling. Of the critic's own, which label smoothing keeps below
 0.91 (docs/vae.md)."""
 # A label that is hardly shown at all still gets this share of its pictures' number: its surest latents.

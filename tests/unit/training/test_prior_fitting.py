@@ -127,7 +127,7 @@ def test_a_prior_of_two_parts_is_the_same_after_reading_it_from_its_file() -> No
 
 def test_rows_that_are_sure_are_telling_and_the_others_doubtful() -> None:
     probabilities = np.full((6, NUM_LABELS), 0.01)
-    probabilities[:, 3] = [0.1, 0.9, 0.8, 0.8, 0.6, 0.2]
+    probabilities[:, 3] = [0.1, 0.9, 0.8, 0.85, 0.6, 0.2]
     probabilities[:, 8] = [0.5, 0.0, 0.1, 0.1, 0.2, 0.4]
     shown = told_apart(probabilities, np.zeros(NUM_LABELS, dtype=np.int64))
     assert shown.telling[3].tolist() == [1, 2, 3]
