@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 
 import pytest
 
@@ -34,7 +35,12 @@ def jobs() -> Iterator[LargeJobs]:
 def busy(jobs: LargeJobs) -> Iterator[Callable[[], None]]:
     """A job of ten seconds' size is running; call it to let it end."""
     began, ended = threading.Event(), threading.Event()
-    running = jobs.submit(exchange_of(10 * BYTES_A_SECOND), lambda: (began.set(), ended.wait(10)))
+
+    def run() -> None:
+        began.set()
+        ended.wait(10)
+
+    running = jobs.submit(exchange_of(10 * BYTES_A_SECOND), run)
     began.wait(10)
     yield ended.set
     ended.set()
@@ -103,7 +109,7 @@ def test_what_a_job_raises_reaches_whoever_waits_and_nothing_of_the_job_stays(jo
 
     gc.disable()
     try:
-        future = jobs.submit(exchange_of(0), lambda held=thing: job(held))
+        future = jobs.submit(exchange_of(0), partial(job, thing))
         with pytest.raises(ValueError, match="no"):
             future.result(10)
         del future, thing

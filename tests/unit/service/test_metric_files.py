@@ -39,7 +39,7 @@ def killed_worker(folder: Path) -> str:
 
 def exposed(folder: Path) -> list[str]:
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, str(folder))
     text = generate_latest(registry).decode()
     return [line for line in text.splitlines() if not line.startswith("#")]
 
