@@ -150,10 +150,10 @@ class _Answers:
 
     def answer(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         probabilities = softmax(outputs.logits * self._scale + self._bias)
-        if self._curve is not None:
-            probabilities = with_confidence(probabilities, self._curve)
         best = probabilities.argmax(axis=1).tolist()
         sets = self._sets(probabilities, best)
+        if self._curve is not None:
+            probabilities = with_confidence(probabilities, self._curve)
         rank = self._rank(outputs)
         novelty = [None] * len(best) if rank is None else rank.tolist()
         usual = [None] * len(best) if rank is None else (rank <= self._novelty_threshold).tolist()

@@ -89,8 +89,8 @@ class Calibration(_Strict):
 
     Probabilities are softmax(logits * logit_scale + logit_bias) (temperature and vector scaling: Guo et al.
     2017, arXiv:1706.04599); with a `confidence_curve` the highest of them is then moved along it (see
-    fashion.classifier.with_confidence). A label is in the prediction set when its probability reaches its
-    threshold (split conformal, Sadinle et al. 2019). A score's novelty is its rank among
+    fashion.classifier.with_confidence). A label is in the prediction set when its probability, before the
+    curve, reaches its threshold (split conformal, Sadinle et al. 2019). A score's novelty is its rank among
     `novelty_quantiles`, the evenly spaced quantiles of the scores of in-distribution calibration pictures,
     ascending; `novelty_file` holds the arrays `whitening` and `class_means` that the score is computed
     from, and `early_whitening` and `early_class_means` where the first layer's statistics have a weight
