@@ -51,7 +51,7 @@ class Exchange:
 
     def finish(self) -> int | None:
         """Wait for the end; the status that was answered, if any."""
-        self._task.result(20)
+        self._task.result(60)
         return self.sent[0]["status"] if self.sent else None
 
 
@@ -116,7 +116,7 @@ def test_long_work_stops_when_its_time_is_over(serve: Serve):
 
 
 def test_a_small_request_overtakes_a_large_one(serve: Serve):
-    with serve() as client:
+    with serve(answer_timeout_seconds=60) as client:
         finished: list[str] = []
 
         def ask(name: str, files: list) -> None:
@@ -146,7 +146,7 @@ def test_large_work_stops_when_its_client_has_gone(serve: Serve):
 
 
 def test_queued_work_whose_client_has_gone_is_never_begun(serve: Serve):
-    with serve() as client:
+    with serve(answer_timeout_seconds=60) as client:
         running = Exchange(client, "/encode", LARGE_FORM.headers["content-type"])
         running.body(LARGE_FORM.read())
         time.sleep(0.1)
@@ -161,7 +161,7 @@ def test_queued_work_whose_client_has_gone_is_never_begun(serve: Serve):
 
 
 def test_a_photograph_passes_a_large_request_between_two_of_its_pictures(serve: Serve):
-    with serve() as client:
+    with serve(answer_timeout_seconds=60) as client:
         finished: list[str] = []
 
         def ask(name: str, files: list) -> None:
