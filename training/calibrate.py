@@ -97,7 +97,9 @@ def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
     calibration = answers_to_dataset(classifier, split.calibration)
     scaling = choose_scaling(calibration)
     coverage = COVERAGE["network_input"]
-    sets = choose_thresholds(scaling.scaling.without_curve(calibration.logits), calibration.acceptable, coverage)
+    sets = choose_thresholds(
+        scaling.scaling.without_curve(calibration.logits), calibration.acceptable, coverage
+    )
     novelty = fit_novelty(trained, calibration)
     return KindFit("network_input", source, len(calibration), coverage, scaling, sets, novelty)
 
