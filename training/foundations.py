@@ -2,8 +2,8 @@
 
 A system may need networks that a recipe of their own trains: one to start from, one to look through. So one
 command still makes the whole, and the run folder holds everything that decided it. A run of that very recipe,
-seed and data that ended earlier may be copied in (`--use`): every run is a function of its settings, so the
-outcome is the same.
+seed and data that ended earlier may be copied in (`--use`): under one commit a run is a function of its
+settings, so the outcome is the same.
 """
 
 import shutil
