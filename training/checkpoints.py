@@ -25,18 +25,22 @@ class WholeFiles(TorchCheckpointIO):
 
 
 class KeepBestAndLast(Checkpoint):
-    """After every epoch: always `last.ckpt`, and `best.ckpt` when `monitor` is lower than ever before."""
+    """After every epoch: always `last.ckpt`, and `best.ckpt` when `monitor` is lower than ever before.
 
-    def __init__(self, folder: RunFolder, monitor: str) -> None:
+    With `latest` each epoch counts as better than the one before, for runs that nothing is left to judge.
+    """
+
+    def __init__(self, folder: RunFolder, monitor: str, *, latest: bool = False) -> None:
         self.folder = folder
         self.monitor = monitor
+        self.latest = latest
         self.best_value = float("inf")
         self.best_epoch = 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; called after validation."""
         value = float(trainer.callback_metrics[self.monitor])
-        if value < self.best_value:
+        if self.latest or value < self.best_value:
             self.best_value, self.best_epoch = value, trainer.current_epoch + 1
             trainer.save_checkpoint(self.folder.best_checkpoint)
         trainer.save_checkpoint(self.folder.last_checkpoint)

@@ -1,7 +1,8 @@
 """The classifier as a system: its network, its objective and the graphs that are served."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from training.networks.classifiers import (
 )
 from training.ranges import Share
 from training.systems import Batch, ExportGraph, System, Terms
+
+START: Final = "start"
+"""The part that a classifier may build on: one of the same size, whose weights it goes on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,13 @@ class ClassifierSystem(System):
         self.network = network
         self.label_smoothing = label_smoothing
         self.explained = explained
+
+    def build_on(self, trained: Mapping[str, System]) -> None:
+        """Go on from the weights of `start`, if the recipe names one."""
+        if trained.keys() - {START}:
+            super().build_on(trained)
+        if START in trained:
+            self.network.load_state_dict(trained[START].network.state_dict())
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the objective in nats an image; `error` the share of wrong answers on what was shown."""

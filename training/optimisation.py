@@ -35,6 +35,9 @@ class Optimisation:
     """Largest norm of the gradient; 0 leaves it as it is."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of the exponential moving average of the weights that is evaluated and kept; 0: none."""
+    refit: bool = False
+    """Whether validation's pictures are trained on as well, once nothing is left to be chosen by them; the
+    last epoch is then kept, and what is said of validation is said of pictures that were trained on."""
     patience: CountOrZero = 0
     """Epochs without a better validation figure before stopping early; 0: train to the end."""
 

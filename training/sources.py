@@ -14,12 +14,13 @@ def load_pictures(
 ) -> tuple[TrainingPictures, Pictures]:
     """What the recipe trains on, and what its epochs are judged by.
 
-    Network inputs come from the split. The network for photographs is shown what is simulated from them, and
-    the photographs given, or those in FASHION_PHOTOS_DIR: the training senders', judged by the validation
-    senders'. Raises DatasetError where they are not there.
+    Network inputs come from the split; a refit trains on both of its parts. The network for photographs is
+    shown what is simulated from them, and the photographs given, or those in FASHION_PHOTOS_DIR: the training
+    senders', judged by the validation senders'. Raises DatasetError where they are not there.
     """
     if not isinstance(recipe.system, PhotographClassifierSettings):
-        return Examples.of(split.train), Examples.of(split.validation)
+        inputs, held_out = Examples.of(split.train), Examples.of(split.validation)
+        return (inputs.with_more(held_out) if recipe.optimisation.refit else inputs), held_out
     photographs = photographs or split_by_sender(load_photographs())
     side = recipe.system.network.view_side
     training = TrainingPhotographs.of(photographs.train, split.train, side)

@@ -1,7 +1,7 @@
 """Recipes of classifiers: the quick default and the one behind the release."""
 
 from training.augmentation import Augmentation
-from training.classifying import ClassifierSettings
+from training.classifying import START, ClassifierSettings
 from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
 from training.recipes.recipe import Recipe
@@ -26,16 +26,36 @@ def classifier() -> Recipe:
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: four times the multiplications, long enough to use them."""
+def classifier_mixed() -> Recipe:
+    """The first course of the release: four times the multiplications, long enough to use them."""
     return Recipe(
-        name="classifier-released",
-        summary="the network behind the release: wider, eighty epochs, erasing, CutMix, averaged weights",
+        name="classifier-mixed",
+        summary="the first course of the released classifier: eighty epochs of erased and mixed pictures",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=80, learning_rate=1e-2, warm_up=0.1, weight_decay=5e-2, average_decay=0.9995
         ),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, cutmix=0.5),
         released_as=RELEASED_AS,
+    )
+
+
+def classifier_released() -> Recipe:
+    """The one that is served: the first course's network goes on with whole pictures, and more of them."""
+    return Recipe(
+        name="classifier-released",
+        summary="the classifier behind the release: trains classifier-mixed, then goes on without CutMix",
+        system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
+        optimisation=Optimisation(
+            epochs=12,
+            learning_rate=3e-3,
+            warm_up=0.05,
+            weight_decay=5e-2,
+            average_decay=0.999,
+            refit=True,
+        ),
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5),
+        released_as=RELEASED_AS,
         quantise=True,
+        builds_on={START: classifier_mixed()},
     )
