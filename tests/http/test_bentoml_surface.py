@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import bentoml
 import httpx
-from _bentoml_impl.server.serving import server_on_deployment
+from _bentoml_impl.server.serving import server_on_deployment  # type: ignore[import-untyped]
 from bentoml._internal.utils import circus as bentoml_circus
 
 from service import wire

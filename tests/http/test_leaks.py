@@ -37,7 +37,7 @@ def test_no_route_tells_of_keys_the_environment_or_folders(
 ):
     monkeypatch.setenv("SOME_PASSWORD", SECRET)
     with serve(api_keys=f"shop:{KEY}") as client:
-        for path, route in (ROUTES | PROTOCOL_ROUTES).items():
+        for path, route in {**ROUTES, **PROTOCOL_ROUTES}.items():
             real = path.format(name="fashion-classifier", version="v1")
             for method in (*route.methods, "PUT"):
                 text = client.request(method, real, headers={"X-API-Key": KEY}).text
@@ -46,7 +46,7 @@ def test_no_route_tells_of_keys_the_environment_or_folders(
 
 
 def test_nothing_can_be_changed_over_http(client: httpx.Client):
-    for path, route in (ROUTES | PROTOCOL_ROUTES).items():
+    for path, route in {**ROUTES, **PROTOCOL_ROUTES}.items():
         assert route.methods in (("GET", "HEAD"), ("POST",))
         assert route.computes == (route.methods == ("POST",))
         assert path.startswith("/v2/models/") == path.startswith("/v2/models")

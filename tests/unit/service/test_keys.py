@@ -65,7 +65,7 @@ def test_every_key_is_compared_in_constant_time_whichever_fits(
         compared.append((len(left), len(right)))
         return left == right
 
-    monkeypatch.setattr(keys.hmac, "compare_digest", compare)
+    monkeypatch.setattr("hmac.compare_digest", compare)
     for key in (SHOP, PHONE, "x", "x" * 10_000):
         try:
             ring.holder({b"x-api-key": key.encode()})

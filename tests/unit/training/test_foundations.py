@@ -102,9 +102,7 @@ def test_a_second_export_fits_the_prior_to_what_the_critic_sees(run: RunFolder, 
 
 def test_a_run_of_another_seed_is_not_taken(run: RunFolder, tmp_path: Path) -> None:
     uses = {CRITIC: run.foundation(CRITIC).path}
-    with pytest.raises(
-        InvalidValue, match="is not the run .* seed is 0 in the run and 1 now"
-    ):
+    with pytest.raises(InvalidValue, match=r"is not the run .* seed is 0 in the run and 1 now"):
         trained(request(tmp_path / "other", uses=uses, seed=1))
     assert not (tmp_path / "other").exists()
 

@@ -101,10 +101,11 @@ def test_probabilities_of_senders_never_seen_are_the_share_of_right_answers():
 def test_a_curve_is_taken_where_low_probabilities_are_right_all_the_same():
     random = np.random.default_rng(6)
     shoes = np.arange(NUM_LABELS) < 3
-    logits = np.where(shoes, 5, 0) + random.normal(scale=0.3, size=(60, NUM_LABELS))
+    scattered = random.normal(scale=0.3, size=(60, NUM_LABELS))
+    logits = (np.where(shoes, 5, 0) + scattered).astype(np.float32)
     any_shoe = np.tile(shoes, (60, 1))
     mixed = Answers(
-        np.concatenate([CALIBRATION.logits, logits.astype(np.float32)]),
+        np.concatenate([CALIBRATION.logits, logits]),
         np.zeros((len(CALIBRATION) + 60, 1), np.float32),
         np.concatenate([CALIBRATION.acceptable, any_shoe]),
     )
