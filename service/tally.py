@@ -42,7 +42,7 @@ class CounterTally:
     """Adds up for a Counter; its labels are given with each call, in the declared order."""
 
     def __init__(self, name: str, documentation: str, labels: Labels = ()) -> None:
-        self._counter = Counter(name, documentation, labels)
+        self.metric = Counter(name, documentation, labels)
         self._lock = Lock()  # large jobs count from their own threads
         self._pending: dict[Labels, float] = {}
         _tallies.append(self._hand_over)
@@ -56,7 +56,7 @@ class CounterTally:
         with self._lock:
             pending, self._pending = self._pending, {}
         for labels, amount in pending.items():
-            (self._counter.labels(*labels) if labels else self._counter).inc(amount)
+            (self.metric.labels(*labels) if labels else self.metric).inc(amount)
 
 
 class HistogramTally:
@@ -65,7 +65,7 @@ class HistogramTally:
     def __init__(
         self, name: str, documentation: str, labels: Labels = (), *, buckets: tuple[float, ...]
     ) -> None:
-        self._histogram = _Summable(name, documentation, labels, buckets=buckets)
+        self.metric = _Summable(name, documentation, labels, buckets=buckets)
         self._bounds = buckets
         self._lock = Lock()
         self._pending: dict[Labels, list[float]] = {}  # the sum, then a count for each bucket
@@ -85,14 +85,14 @@ class HistogramTally:
         with self._lock:
             pending, self._pending = self._pending, {}
         for labels, (total, *counts) in pending.items():
-            (self._histogram.labels(*labels) if labels else self._histogram).add(total, counts)
+            (self.metric.labels(*labels) if labels else self.metric).add(total, counts)
 
 
 class GaugeTally:
     """A number that goes up and down in the event loop's thread, told to a Gauge at each flush."""
 
     def __init__(self, name: str, documentation: str, multiprocess_mode: Any) -> None:
-        self._gauge = Gauge(name, documentation, multiprocess_mode=multiprocess_mode)
+        self.metric = Gauge(name, documentation, multiprocess_mode=multiprocess_mode)
         self.value = 0
         self._told = 0
         _tallies.append(self._hand_over)
@@ -100,7 +100,7 @@ class GaugeTally:
     def _hand_over(self) -> None:
         if self.value != self._told:
             self._told = self.value
-            self._gauge.set(self._told)
+            self.metric.set(self._told)
 
 
 class _Summable(Histogram):

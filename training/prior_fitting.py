@@ -61,7 +61,8 @@ def add_prior(
         fitted = fit_prior(latents, training.labels, components=components, seed=seed)
     else:
         counts = np.bincount(training.labels, minlength=NUM_LABELS)
-        shown = told_apart(shown_probabilities(autoencoder, latents, critic), counts)
+        probabilities = shown_probabilities(autoencoder, latents, critic)
+        shown = told_apart(probabilities, counts, fewest=2 * components)
         fitted = fit_shown_prior(latents, shown, components=components, seed=seed)
         fitted = replace(fitted, label_frequencies=counts / counts.sum())
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)

@@ -53,9 +53,14 @@ def shown_probabilities(
     return np.asarray(softmax(np.concatenate(logits).astype(np.float64), axis=1))
 
 
-def told_apart(probabilities: NDArray[np.float64], label_counts: NDArray[np.int64]) -> ShownLabels:
-    """Sort rows of `probabilities` (count, 10) by label; `label_counts` are the numbers of pictures."""
-    least = np.ceil(_LEAST_TELLING * label_counts).astype(np.int64)
+def told_apart(
+    probabilities: NDArray[np.float64], label_counts: NDArray[np.int64], *, fewest: int = 1
+) -> ShownLabels:
+    """Sort rows of `probabilities` (count, 10) by label; `label_counts` are the numbers of pictures.
+
+    No label gets fewer than `fewest` telling rows.
+    """
+    least = np.maximum(np.ceil(_LEAST_TELLING * label_counts).astype(np.int64), fewest)
     counts = np.maximum((probabilities >= SURE).sum(axis=0), least)
     surest = np.argsort(-probabilities, axis=0, kind="stable")
     telling = tuple(np.sort(surest[:count, label]) for label, count in enumerate(counts))

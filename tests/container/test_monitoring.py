@@ -29,7 +29,8 @@ def expressions() -> Iterator[str]:
 
 def declared() -> dict[str, set[str]]:
     """The labels of every metric of the service, by the name that Prometheus sees."""
-    made = [metric for metric in vars(metrics).values() if isinstance(metric, Counter | Gauge | Histogram)]
+    named = [getattr(value, "metric", value) for value in vars(metrics).values()]
+    made = [metric for metric in named if isinstance(metric, Counter | Gauge | Histogram)]
     return {
         family.name + ("_total" if isinstance(metric, Counter) else ""): set(metric._labelnames)
         for metric in made

@@ -59,9 +59,11 @@ def test_a_worker_that_replaces_a_dead_one_gets_the_new_connections(own_server: 
         new = next(worker.pid for worker in own_server.workers() if worker.pid != kept.pid)
         while new not in dict(_SLOT.iter_unpack(table.read_bytes())) and time.monotonic() < deadline:
             time.sleep(0.1)
-        with connected(own_server, 4):
-            counts = wait_for(own_server, home, 7)
-    assert sorted(counts) == [3, 4]
+        with connected(own_server, 7):
+            # Those of the worker that was kept may have been let go meanwhile, as idle ones are.
+            counts = connections(own_server, home)
+    assert sum(counts) >= 7
+    assert max(counts) - min(counts) <= 1
 
 
 def test_what_was_accepted_is_answered_though_one_worker_is_stopped(own_server: Server):

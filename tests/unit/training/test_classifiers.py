@@ -68,7 +68,7 @@ def test_the_network_normalises_by_itself():
     made = network()
     average = torch.full((1, 28, 28), PIXEL_MEAN)
     seen = []
-    made.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    made.body[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
 
     made(average)
     made(average + PIXEL_DEVIATION)

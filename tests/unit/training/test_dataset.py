@@ -19,8 +19,8 @@ from training.dataset import (
     shared_pictures,
 )
 
-MAY_LOAD_TEST = {"dataset.py", "evaluating.py", "shown.py"}
-"""The loader's home, what makes the report, and what draws figures."""
+MAY_LOAD_TEST = {"dataset.py", "evaluating.py", "reporting.py", "cli_studies.py", "shown.py"}
+"""The loader's home, what makes the report and the page of mistakes, and what draws figures."""
 
 
 def random_dataset(count: int, seed: int = 0) -> Dataset:
