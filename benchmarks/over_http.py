@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final
 
 import httpx
@@ -47,6 +48,8 @@ class Check:
     found: float
     error: float
     """Standard error of `found` where it was found on fewer pictures than the report's; else 0."""
+    pictures_a_second: float | None = None
+    """As one client gets them answered that waits for each request; None where it was not measured."""
 
     def row(self, reported: float | None) -> tuple[str, bool]:
         """A line to print, and whether the figures agree."""
@@ -54,6 +57,8 @@ class Check:
             return f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, not in the report", False
         agree = abs(self.found - reported) <= _ROUNDING + _DEVIATIONS * self.error
         said = "agree" if agree else "DIFFER"
+        if self.pictures_a_second is not None:
+            said += f", {self.pictures_a_second:,.0f} pictures/s"
         return (
             f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, {reported:.6f} reported: {said}",
             agree,
@@ -63,13 +68,17 @@ class Check:
 def classification(client: httpx.Client, test: Dataset, count: int) -> Check:
     """The share of the first `count` test pictures that `/classify` is right on, to the picture."""
     right: list[bool] = []
-    model = ""
+    model, seconds = "", 0.0
     for start, images in zip(range(0, count, PER_REQUEST), _batches(test.images[:count]), strict=True):
-        answer = _post_pictures(client, "/classify", images)
+        files = _as_files(images)
+        began = perf_counter()
+        answer = _post_files(client, "/classify", files)
+        seconds += perf_counter() - began
         model = answer["model"]
         said = [made["class_index"] for made in answer["predictions"]]
         right += (np.array(said) == test.labels[start : start + len(images)]).tolist()
-    return Check("accuracy", model, float(np.mean(right)), _share_error(right, count < len(test)))
+    error = _share_error(right, count < len(test))
+    return Check("accuracy", model, float(np.mean(right)), error, len(right) / seconds)
 
 
 def photographs(client: httpx.Client, _test: Dataset, _count: int) -> Check:
@@ -139,7 +148,14 @@ def _batches(images: Images) -> Iterator[Images]:
 
 
 def _post_pictures(client: httpx.Client, route: str, images: Images) -> dict[str, Any]:
-    files = [("images", png_bytes(image)) for image in images]
+    return _post_files(client, route, _as_files(images))
+
+
+def _as_files(images: Images) -> list[tuple[str, bytes]]:
+    return [("images", png_bytes(image)) for image in images]
+
+
+def _post_files(client: httpx.Client, route: str, files: list[tuple[str, bytes]]) -> dict[str, Any]:
     answer: dict[str, Any] = client.post(route, files=files).raise_for_status().json()
     return answer
 
