@@ -54,7 +54,7 @@ def shown_probabilities(
 
 
 def told_apart(
-    probabilities: NDArray[np.float64], label_counts: NDArray[np.int64], *, fewest: int = 1
+    probabilities: NDArray[np.float64], label_counts: NDArray[np.int64], *, fewest: int = 0
 ) -> ShownLabels:
     """Sort rows of `probabilities` (count, 10) by label; `label_counts` are the numbers of pictures.
 
