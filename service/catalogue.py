@@ -184,7 +184,7 @@ class Catalogue:
                 served = self._named(aliases, before, name, alias)
             except (FashionError, OSError) as error:
                 wrong.append(f"{alias} of {name} stays as it was: {error}")
-                served = before.get((name, alias))
+                served = before.get((name, alias)) or self._former(aliases, name, alias)
             if served:
                 after[name, alias] = served
         return aliases, after, "; ".join(wrong)
@@ -200,6 +200,14 @@ class Catalogue:
         tag = f"{name}:{version}"
         known = (served for served in before.values() if served.tag == tag)
         return next(known, None) or self._by_tag.get(tag) or self._load(name, version)
+
+    def _former(self, aliases: Aliases, name: str, alias: AliasName) -> Served | None:
+        """What `stable` named before, for a worker that starts while it names what cannot be served."""
+        history = aliases.models[name].history if alias == "stable" and name in aliases.models else ()
+        try:
+            return self._load(name, history[-1]) if history else None
+        except (FashionError, OSError):
+            return None
 
     def _load(self, name: str, version: str) -> Served:
         """Load a version from the store, run its probe and warm it up; UnknownModel or ArtifactError where it

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLASSIFIER = "fashion-classifier"
 FIRST, SECOND = "first", "second"  # versions of every model, alike but for their names
 READY_SECONDS = 90.0
+_LOADED = "Completed async startup hook"  # as BentoML logs it for each worker
 
 
 @dataclass(frozen=True)
@@ -130,17 +131,25 @@ def serving(
     try:
         if wait:
             wait_until_ready(server)
+            _wait_for_every_worker(server, workers)
         yield server
     finally:
         stop(process)
 
 
 def wait_until_ready(server: Server) -> None:
-    """Wait until every worker has been seen and the service is ready."""
+    """Wait until a worker that answers says that it is ready."""
     deadline = time.monotonic() + READY_SECONDS
     while not server.is_ready():
         if server.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"The server did not become ready:\n{server.log.read_text()[-3000:]}")
+        time.sleep(0.1)
+
+
+def _wait_for_every_worker(server: Server, workers: int) -> None:
+    """Wait until as many workers have loaded their models as were asked for, going by the log."""
+    deadline = time.monotonic() + READY_SECONDS
+    while server.log.read_text().count(_LOADED) < workers and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

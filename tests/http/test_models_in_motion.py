@@ -57,6 +57,16 @@ def test_promotion_and_rollback_change_the_next_answer(home: Path):
         assert client.post("/classify", files=parts(picture())).text == before
 
 
+def test_a_worker_that_starts_while_stable_is_damaged_serves_what_was_stable_before(home: Path):
+    publish_tiny(home, "v1", seed=1)
+    publish_tiny(home, "v2", seed=2, alias=False)
+    damage("v2")
+    promote(home / ALIAS_FILE, CLASSIFIER, "v2")
+    with serving(alias_poll_seconds=POLL) as client:
+        assert client.get("/readyz").status_code == 200
+        assert answering(client) == "fashion-classifier:v1"
+
+
 def test_a_candidate_answers_beside_stable(home: Path):
     publish_tiny(home, "v1", seed=1)
     publish_tiny(home, "v2", seed=2, alias=False)
