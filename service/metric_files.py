@@ -67,7 +67,7 @@ def add_up_the_dead(folder: Path, *, new: int | None = None) -> None:
     """
     for path in folder.glob("*_*.db"):
         kind, _, process = path.stem.rpartition("_")
-        if not process.isdigit() or (int(process) != new and _lives(int(process))):
+        if not process.isdigit() or (int(process) != new and lives(int(process))):
             continue
         try:
             if kind in _ADDED_UP:
@@ -110,7 +110,8 @@ def reserve(file: int, num_bytes: int) -> None:
         os.ftruncate(file, num_bytes)
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether a process with that number runs."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from service.metric_files import reserve
+from service.metric_files import lives, reserve
 
 _SLOT: Final = struct.Struct("<qq")  # a process, and the connections that it has
 _SLOTS: Final = 256
@@ -45,34 +45,38 @@ class ConnectionTable:
             self._table = mmap.mmap(file.fileno(), _SLOT.size * _SLOTS)
             self._own = self._free_slot()
             self._count = 0
+            self._takes_more = True
             self._write()
             fcntl.flock(file, fcntl.LOCK_UN)  # the mapping keeps the file open, and would keep the lock
 
     def _free_slot(self) -> int:
         for slot in range(_SLOTS):
             pid, _ = _SLOT.unpack_from(self._table, slot * _SLOT.size)
-            if pid <= 0 or not _lives(pid):
+            if pid <= 0 or not lives(pid):
                 return slot
         raise OSError(f"All {_SLOTS} slots of the table of connections are taken")
 
     def add(self, change: int) -> None:
-        """Count connections that this worker has more, or fewer."""
+        """Count connections that this worker has more, or fewer; of no interest once it has left."""
         self._count += change
-        self._write()
+        if self._takes_more:
+            self._write()
 
     def _write(self) -> None:
-        _SLOT.pack_into(self._table, self._own * _SLOT.size, os.getpid(), self._count)
+        owner = os.getpid() if self._takes_more else _LEFT
+        _SLOT.pack_into(self._table, self._own * _SLOT.size, owner, self._count)
 
     def leave(self) -> None:
-        """Give the slot back: this worker takes no more connections."""
-        _SLOT.pack_into(self._table, self._own * _SLOT.size, _LEFT, 0)
+        """This worker takes no more connections, however few it comes to have: nobody is to wait for it."""
+        self._takes_more = False
+        self._write()
 
     def another_has_fewer(self) -> bool:
         """Whether a living worker has fewer connections than this one."""
         for pid, count in _SLOT.iter_unpack(self._table):
             if pid == _NEVER_TAKEN:
                 return False  # and no slot behind it was taken either
-            if pid != _LEFT and count < self._count and _lives(pid):
+            if pid != _LEFT and count < self._count and lives(pid):
                 return True
         return False
 
@@ -181,13 +185,3 @@ def share_connections(folder: Path) -> None:
         return SharedListener(sock, protocol_factory, ConnectionTable(folder), ssl=ssl)
 
     loop.create_server = create  # type: ignore[method-assign, assignment]
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

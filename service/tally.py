@@ -2,7 +2,7 @@
 second.
 
 Under several workers each of its numbers is a write into a shared file, and a small request changes two
-dozen of them: a quarter of the service's own time for it (docs/decisions/0104). Here a change is an addition
+dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is an addition
 to a dictionary; `flush()` writes the sums. What a worker counted since its last flush dies with it if it is
 killed, and nothing else is lost.
 """

@@ -1,7 +1,6 @@
 """What a classifier costs: parameters, bytes, and time on one thread of this machine, each network apart."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +14,7 @@ from training.networks.classifiers import num_parameters
 from training.recipes import find_recipe
 from training.recipes.overrides import SECTIONS, with_settings
 from training.report import Table
+from training.timing import median_seconds
 
 _ALONE: Final = 200
 _TOGETHER: Final = 10
@@ -75,13 +75,13 @@ def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
 def _cost(classifier: Classifier, name: str, parameters: int, kind: InputKind) -> NetworkCost:
     pictures = _pictures(kind, classifier.view_side)
     one = pictures[:1]
-    alone = _median_seconds(lambda: classifier.classify(one), _ALONE)
+    alone = median_seconds(lambda: classifier.classify(one), _ALONE)
     return NetworkCost(
         name,
         parameters,
         1e3 * alone,
         _novelty_seconds(classifier, one, kind) / alone,
-        _BATCH / _median_seconds(lambda: classifier.classify(pictures), _TOGETHER),
+        _BATCH / median_seconds(lambda: classifier.classify(pictures), _TOGETHER),
     )
 
 
@@ -91,7 +91,7 @@ def _novelty_seconds(classifier: Classifier, pictures: Sequence[Prepared], kind:
     if score is None:
         return 0.0
     outputs = classifier.outputs(pictures)
-    return _median_seconds(lambda: score(outputs), _ALONE)
+    return median_seconds(lambda: score(outputs), _ALONE)
 
 
 def _pictures(kind: InputKind, view_side: int | None) -> list[Prepared]:
@@ -102,12 +102,3 @@ def _pictures(kind: InputKind, view_side: int | None) -> list[Prepared]:
         return [Prepared(image, kind) for image in images]
     views = random.integers(0, 256, (_BATCH, view_side, view_side, 3), dtype=np.uint8)
     return [Prepared(image, kind, view=view) for image, view in zip(images, views, strict=True)]
-
-
-def _median_seconds(call: Callable[[], object], repetitions: int) -> float:
-    seconds = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))

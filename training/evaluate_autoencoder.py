@@ -4,8 +4,6 @@ Which figures there are, and which of them the material allows; how each is meas
 imported here. Nothing is chosen or fitted from what is seen of the test split.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +22,9 @@ from training.neighbours import nearest_distances
 from training.recipes.vae import RELEASED_AS
 from training.reconstructing import reconstruction_figures
 from training.report import Report, Table
+from training.timing import median_seconds
+
+_CALLS = 200  # that a median time is taken of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,6 @@ def _cost(autoencoder: Autoencoder) -> dict[str, float]:
         "num_parameters": artifact.manifest.num_parameters,
         "latent_size": autoencoder.latent_size,
         "num_bytes": sum(path.stat().st_size for path in artifact.folder.iterdir()),
-        "milliseconds_to_encode": 1e3 * _median_seconds(lambda: autoencoder.encode(images)),
-        "milliseconds_to_decode": 1e3 * _median_seconds(lambda: autoencoder.decode(latents)),
+        "milliseconds_to_encode": 1e3 * median_seconds(lambda: autoencoder.encode(images), _CALLS),
+        "milliseconds_to_decode": 1e3 * median_seconds(lambda: autoencoder.decode(latents), _CALLS),
     }
-
-
-def _median_seconds(call: Callable[[], object], repetitions: int = 200) -> float:
-    seconds = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))

@@ -115,20 +115,25 @@ def test_long_work_stops_when_its_time_is_over(serve: Serve):
         assert time.monotonic() - began < 0.3 + 1  # a picture's time more, not that of all
 
 
+def order_of_answers(client: httpx.Client, name: str, files: list) -> list[str]:
+    """Which is answered first: a large request, or `files`, sent while it is being decoded."""
+    finished: list[str] = []
+
+    def ask(name: str, files: list) -> None:
+        assert client.post("/classify", files=files).status_code == 200
+        finished.append(name)
+
+    large = threading.Thread(target=ask, args=("large", LARGE))
+    large.start()
+    time.sleep(0.3)
+    ask(name, files)
+    large.join(60)
+    return finished
+
+
 def test_a_small_request_overtakes_a_large_one(serve: Serve):
     with serve(answer_timeout_seconds=60) as client:
-        finished: list[str] = []
-
-        def ask(name: str, files: list) -> None:
-            assert client.post("/classify", files=files).status_code == 200
-            finished.append(name)
-
-        large = threading.Thread(target=ask, args=("large", LARGE))
-        large.start()
-        time.sleep(0.2)  # by then it is being decoded
-        ask("small", parts(picture()))
-        large.join(60)
-        assert finished == ["small", "large"]
+        assert order_of_answers(client, "small", parts(picture())) == ["small", "large"]
 
 
 def test_large_work_stops_when_its_client_has_gone(serve: Serve):
@@ -162,18 +167,8 @@ def test_queued_work_whose_client_has_gone_is_never_begun(serve: Serve):
 
 def test_a_photograph_passes_a_large_request_between_two_of_its_pictures(serve: Serve):
     with serve(answer_timeout_seconds=60) as client:
-        finished: list[str] = []
-
-        def ask(name: str, files: list) -> None:
-            assert client.post("/classify", files=files).status_code == 200
-            finished.append(name)
-
-        large = threading.Thread(target=ask, args=("large", LARGE))
-        large.start()
-        time.sleep(0.3)  # by then it is being decoded
-        ask("photograph", parts(picture((400, 400), "RGB", "JPEG")))
-        large.join(60)
-        assert finished == ["photograph", "large"]
+        photograph = parts(picture((400, 400), "RGB", "JPEG"))
+        assert order_of_answers(client, "photograph", photograph) == ["photograph", "large"]
 
 
 def test_large_jobs_have_a_queue_of_their_own(serve: Serve):

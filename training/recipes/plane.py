@@ -1,9 +1,11 @@
 """The recipe of the two-dimensional companion: a VAE whose latent space can be drawn whole."""
 
+from dataclasses import replace
+
 from training.autoencoding import VariationalSettings
 from training.networks.autoencoders import ConvolutionalSettings
-from training.optimisation import Optimisation
 from training.recipes.recipe import Recipe
+from training.recipes.vae import vae_likelihood
 
 
 def vae_2d() -> Recipe:
@@ -12,14 +14,6 @@ def vae_2d() -> Recipe:
         name="vae-2d",
         summary="small VAE of two dimensions, released for the 30x30 manifold",
         system=VariationalSettings(ConvolutionalSettings(latent_size=2, width=16, full_width=8)),
-        optimisation=Optimisation(
-            epochs=5,
-            batch_size=128,
-            learning_rate=2e-3,
-            warm_up=0.1,
-            weight_decay=0.0,
-            gradient_clip=200.0,
-            average_decay=0.999,
-        ),
+        optimisation=replace(vae_likelihood().optimisation, epochs=5),
         released_as="fashion-vae-2d",
     )

@@ -1,5 +1,6 @@
 """Recipes of variational autoencoders: the quick default, and the two courses behind the release."""
 
+from dataclasses import replace
 from typing import Final
 
 from training.autoencoding import VariationalSettings
@@ -48,19 +49,14 @@ def vae_likelihood() -> Recipe:
 
 def vae_released() -> Recipe:
     """The one that is served: the decoder of the first course, sharpened while its latents stay."""
+    first = vae_likelihood()
     return Recipe(
         name="vae-released",
         summary="the VAE behind the release: trains vae-likelihood and a critic, then sharpens the decoder",
         system=SharpeningSettings(NETWORK, critic=ResidualSettings(downsampling="stride")),
-        optimisation=Optimisation(
-            epochs=6,
-            batch_size=128,
-            learning_rate=1e-3,
-            warm_up=0.05,
-            weight_decay=0.0,
-            gradient_clip=200.0,
-            average_decay=0.998,
+        optimisation=replace(
+            first.optimisation, epochs=6, learning_rate=1e-3, warm_up=0.05, average_decay=0.998
         ),
         released_as=RELEASED_AS,
-        builds_on={AUTOENCODER: vae_likelihood(), CRITIC: classifier()},
+        builds_on={AUTOENCODER: first, CRITIC: classifier()},
     )
