@@ -45,7 +45,7 @@ class Connection(HttpToolsProtocol):
     # What a client may keep us waiting for: the first request, the rest of a request's headers, the rest of a
     # body whose answer is given. The wait is over when the headers of the next request are complete.
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # asyncio hands out Transports
         """Count the connection, and wait for its first request."""
         super().connection_made(transport)
         if len(self.connections) > self._settings.max_connections:

@@ -82,15 +82,15 @@ def _add(path: Path, to: Path) -> None:
     sums: dict[str, float] = {}
     for file in (to, path):
         if file.is_file():
-            for key, value, _, _ in MmapedDict.read_all_values_from_file(file):  # type: ignore[no-untyped-call]
+            for key, value, _, _ in MmapedDict.read_all_values_from_file(file):  # type: ignore[no-untyped-call]  # it has no types
                 sums[key] = sums.get(key, 0.0) + value
     with tempfile.TemporaryDirectory(dir=to.parent) as folder:
         draft = Path(folder) / to.name
         _make(draft, max(file.stat().st_size for file in (to, path) if file.is_file()) * 2)
-        written = MmapedDict(str(draft))  # type: ignore[no-untyped-call]
+        written = MmapedDict(str(draft))  # type: ignore[no-untyped-call]  # it has no types
         for key, value in sums.items():
-            written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
-        written.close()  # type: ignore[no-untyped-call]
+            written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]  # it has no types
+        written.close()  # type: ignore[no-untyped-call]  # it has no types
         used = int.from_bytes(draft.read_bytes()[:4], "little")
         os.truncate(draft, used)
         draft.replace(to)

@@ -209,7 +209,7 @@ def exposition() -> bytes:
     with metric_files.locked(folder):
         metric_files.add_up_the_dead(folder)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]  # it has no types
         return generate_latest(_WithoutFormerModels(registry))
 
 

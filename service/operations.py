@@ -16,7 +16,7 @@ from service.schemas import ModelsAnswer, ServedModel
 from service.tally import FLUSH_SECONDS
 
 
-async def list_models(request: Request) -> Response:  # noqa: ARG001
+async def list_models(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
     """GET /models."""
     catalogue = bentoml.get_current_service().catalogue
     models = [
@@ -39,7 +39,7 @@ async def list_models(request: Request) -> Response:  # noqa: ARG001
     return Response(ModelsAnswer(models=models).model_dump_json(), media_type=JSON)
 
 
-async def expose_metrics(request: Request) -> Response:  # noqa: ARG001
+async def expose_metrics(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
     """GET /metrics."""
     # By then every worker has handed over what it counted before this request came.
     await asyncio.sleep(2 * FLUSH_SECONDS)

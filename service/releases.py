@@ -72,7 +72,7 @@ def main() -> None:
         done = install(arguments.folder, promoting=arguments.promote)
     except ArtifactError as error:
         parser.exit(1, f"{error}\n")
-    print("".join(f"{line}\n" for line in done), end="")  # noqa: T201
+    print("".join(f"{line}\n" for line in done), end="")  # noqa: T201 - a command's output
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ class SharedListener:
             self._table.add(-1)
             connection_lost(error)
 
-        protocol.connection_lost = on_connection_lost  # type: ignore[method-assign, assignment]
+        protocol.connection_lost = on_connection_lost  # type: ignore[method-assign, assignment]  # of this object alone
         return protocol
 
     def close(self) -> None:
@@ -184,4 +184,4 @@ def share_connections(folder: Path) -> None:
         sock.listen(options.get("backlog", 2048))
         return SharedListener(sock, protocol_factory, ConnectionTable(folder), ssl=ssl)
 
-    loop.create_server = create  # type: ignore[method-assign, assignment]
+    loop.create_server = create  # type: ignore[method-assign, assignment]  # of this object alone

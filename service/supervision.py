@@ -75,4 +75,4 @@ def _has_died(watcher: Any) -> bool:
 
 def replace_dead_workers_at_once() -> None:
     """Let `bentoml serve`, which is about to make its arbiter in this process, make one of ours."""
-    bentoml_circus.Arbiter = PromptArbiter  # type: ignore[misc]
+    bentoml_circus.Arbiter = PromptArbiter  # type: ignore[misc]  # its class is a name there

@@ -48,7 +48,7 @@ class Incoming:
 
 class _Input(bentoml.IODescriptor):
     @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> Any:  # noqa: ARG003
+    async def from_http_request(cls, request: Request, serde: Any) -> Any:  # noqa: ARG003 - BentoML's signature
         return Incoming(request)
 
 
@@ -77,7 +77,7 @@ class GenerateInput(GenerateOptions, _Input):
 
 class _Output(bentoml.IODescriptor):
     @classmethod
-    async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003
+    async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003 - BentoML's signature
         if isinstance(obj, bytes):
             return Response(obj, media_type=PNG)
         return Response(obj.__pydantic_serializer__.to_json(obj), media_type=JSON)

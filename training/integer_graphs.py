@@ -159,7 +159,7 @@ def _batched(pictures: Array) -> Iterator[Array]:
     return (pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH))
 
 
-class _Batches(CalibrationDataReader):  # type: ignore[misc]
+class _Batches(CalibrationDataReader):  # type: ignore[misc]  # it has no types
     """Pictures in the form that ONNX Runtime asks for."""
 
     def __init__(self, name: str, pictures: Array) -> None:

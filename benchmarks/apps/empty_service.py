@@ -20,13 +20,13 @@ from service.wire import ClassifyInput, ClassifyOutput
 
 class _Received(ClassifyInput):
     @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> Any:  # noqa: ARG003
+    async def from_http_request(cls, request: Request, serde: Any) -> Any:  # noqa: ARG003 - BentoML's signature
         return await request.body()
 
 
 class _Constant(ClassifyOutput):
     @classmethod
-    async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003
+    async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003 - BentoML's signature
         return Response(obj, media_type=JSON)
 
 

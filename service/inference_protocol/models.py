@@ -177,7 +177,7 @@ def _reconstructed(autoencoder: Autoencoder) -> tuple[TensorType, ...]:
 
 
 def _always(given: Any) -> Callable[[Model], Any]:
-    return lambda model: given  # noqa: ARG005
+    return lambda model: given  # noqa: ARG005 - whatever the model
 
 
 PROTOCOL_MODELS: Final[Mapping[str, ProtocolModel]] = {

@@ -102,7 +102,7 @@ def started(
             assert container.is_running()
             yield service
     except BaseException:
-        print(container.logs())  # noqa: T201
+        print(container.logs())  # noqa: T201 - for who reads the failure
         raise
     finally:
         container.remove()

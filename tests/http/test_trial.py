@@ -31,7 +31,7 @@ def ask(client: httpx.Client, request_id: str, path: str = "/classify", **sent: 
         path,
         files=parts(picture(seed=7)),
         headers={"X-Request-ID": request_id},
-        **sent,  # type: ignore[arg-type]
+        **sent,  # type: ignore[arg-type]  # made of words
     )
     return str(answer.raise_for_status().json()["model"])
 
