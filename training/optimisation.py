@@ -33,8 +33,9 @@ class Optimisation:
     """On weights of two dimensions and more; biases and norms are left alone."""
     gradient_clip: NotNegative = 0.0
     """Largest norm of the gradient; 0 leaves it as it is."""
-    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay per step of the exponential moving average of the weights that is evaluated and kept; 0: none."""
+    average_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Decay per step of the moving average of the weights that is evaluated and kept; 0: none. At 1 nothing
+    decays: all steps' weights count alike, which suits a constant learning rate (arXiv:1803.05407)."""
     refit: bool = False
     """Whether validation's pictures are trained on as well, once nothing is left to be chosen by them; the
     last epoch is then kept, and what is said of validation is said of pictures that were trained on."""
@@ -71,10 +72,10 @@ def learning_rate_share(settings: Optimisation, num_steps: int) -> Callable[[int
 
 
 class AveragedWeights(WeightAveraging):
-    """An exponential moving average of the weights, which is what gets validated and kept.
+    """A moving average of the weights, which is what gets validated and kept.
 
     The decay rises with the number of steps, as (1 + n) / (10 + n) up to `decay`, so that the average forgets
-    the first random weights even in a short run.
+    the first random weights even in a short run. With a decay of 1 it is the plain mean of all steps.
     """
 
     def __init__(self, decay: float) -> None:
@@ -85,7 +86,7 @@ def _rising_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     @torch.no_grad()
     def update(averages: list[Tensor], currents: list[Tensor], num_averaged: Tensor | int) -> None:
         count = float(num_averaged)
-        weight = 1 - min(decay, (1 + count) / (10 + count))
+        weight = 1 / (1 + count) if decay == 1 else 1 - min(decay, (1 + count) / (10 + count))
         for average, current in zip(averages, currents, strict=True):
             if average.is_floating_point():
                 average.lerp_(current, weight)

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from training.networks.photographs import border_distance
+from training.border import border_distance
 from training.ranges import Share
 
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -38,6 +38,8 @@ class PhotographAugmentation:
     """Strength of the changes of hue, saturation, contrast and brightness; 0: none."""
     new_background: Share = 0.25
     """Probability that a garment which stands out is laid on another background."""
+    plain_background: Share = 0.4
+    """Share of those backgrounds that are of one colour, every other one white as in a shop's pictures."""
     erase: Share = 0.5
     """Probability of covering a rectangle with noise."""
 
@@ -133,7 +135,7 @@ def augmented_view(
     """
     draws = Draws(len(photographs), generator)
     views = photographs.sample(mirrored(warped_grid(draws, side, settings), draws))
-    views = _laid_elsewhere(views, backgrounds, settings.new_background, draws)
+    views = _laid_elsewhere(views, backgrounds, settings, draws)
     views = recoloured(views, settings.colour, draws)
     return erased(degraded(views, draws), settings.erase, draws)
 
@@ -224,17 +226,26 @@ def _softened(pictures: Tensor, softness: Tensor) -> Tensor:
     return pictures + softness * (soft - pictures)
 
 
-def _laid_elsewhere(views: Tensor, backgrounds: Tensor, probability: float, draws: Draws) -> Tensor:
+def _laid_elsewhere(
+    views: Tensor, backgrounds: Tensor, settings: PhotographAugmentation, draws: Draws
+) -> Tensor:
     """Lay some of the garments that stand out from their border on other backgrounds."""
-    chosen, own = draws.some(probability)
+    chosen, own = draws.some(settings.new_background)
     garments = views[chosen]
     distance = border_distance(garments)
     found = backgrounds[own.indices(len(backgrounds))].float() / 255
     floors = functional.interpolate(found, size=views.shape[2:], mode="bilinear", align_corners=False)
+    floors = torch.where(own.happens(settings.plain_background), _plain(own), floors)
     alpha = _opacity(distance)
     laid = views.clone()
     laid[chosen] = torch.where(_stands_out(distance), garments * alpha + floors * (1 - alpha), garments)
     return laid
+
+
+def _plain(draws: Draws) -> Tensor:
+    """One colour a picture, (batch, 3, 1, 1): white or nearly so, or any."""
+    white = 1 - 0.06 * draws.uniform().expand(-1, 3, 1, 1)
+    return torch.where(draws.happens(0.5), white, draws.uniforms(draws.count, 3, 1, 1))
 
 
 def _opacity(distance: Tensor) -> Tensor:

@@ -7,18 +7,19 @@ from training.recipes.recipe import Recipe
 
 
 def photograph_classifier() -> Recipe:
-    """The one that is served: simulated photographs first, then real ones among them."""
+    """The one that is served: ImageNet's trunk learns photographs, and some that are simulated among them."""
     return Recipe(
         name="photograph-classifier",
         summary="network of its own for photographs; needs FASHION_PHOTOS_DIR, joins a classifier on export",
         system=PhotographClassifierSettings(label_smoothing=0.1),
         optimisation=Optimisation(
-            epochs=60,
-            batch_size=64,
-            learning_rate=4e-3,
+            epochs=20,
+            batch_size=32,
+            learning_rate=1e-3,
             warm_up=0.1,
             weight_decay=5e-2,
+            gradient_clip=5.0,
             average_decay=0.998,
         ),
-        augmentation=PhotographCourse(),
+        augmentation=PhotographCourse(pictures_per_epoch=1_920, pretraining=0.0, simulated=0.15),
     )

@@ -19,6 +19,7 @@ from tests.unit.training.test_fitting import StopAt, figures
 from tests.unit.training.tiny_data import tiny_split
 from tests.unit.training.tiny_photographs import TINY_PHOTOGRAPHS, tiny_photographs
 from training.answers import answers_to_photographs
+from training.border import border_distance
 from training.finishing import export, finish
 from training.fitting import Interrupted, fit
 from training.machine import Machine
@@ -26,7 +27,6 @@ from training.networks.classifiers import num_parameters
 from training.networks.photographs import (
     PhotographClassifier,
     PhotographNetworkSettings,
-    border_distance,
     folded_for_serving,
 )
 from training.photograph_batches import FOOTWEAR_ANSWER, Views
@@ -116,7 +116,7 @@ def test_a_plain_border_is_near_to_itself_and_a_garment_far_from_it():
 
 def test_folding_the_norms_changes_no_answer():
     torch.manual_seed(0)
-    network = PhotographClassifier(PhotographNetworkSettings(view_side=32, stem_width=4, widths=(8,)))
+    network = PhotographClassifier(PhotographNetworkSettings(view_side=32, blocks=2))
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.get_buffer("running_mean").uniform_(-1, 1)

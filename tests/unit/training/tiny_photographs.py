@@ -10,8 +10,8 @@ from training.senders import PhotographSplit
 
 TINY_PHOTOGRAPHS = (
     "view_side=32",
-    "stem_width=8",
-    "widths=[16]",
+    "blocks=1",
+    "frozen_blocks=0",
     "dropout=0",
     "batch_size=16",
     "pictures_per_epoch=160",
