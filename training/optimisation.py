@@ -39,6 +39,9 @@ class Optimisation:
     refit: bool = False
     """Whether validation's pictures are trained on as well, once nothing is left to be chosen by them; the
     last epoch is then kept, and what is said of validation is said of pictures that were trained on."""
+    keep_last: bool = False
+    """Whether the last epoch is kept rather than the best on validation, which then has chosen nothing: what
+    it says of the network is what new pictures would say."""
     patience: CountOrZero = 0
     """Epochs without a better validation figure before stopping early; 0: train to the end."""
 
@@ -79,10 +82,12 @@ class AveragedWeights(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(multi_avg_fn=_rising_average(decay))
+        super().__init__(multi_avg_fn=rising_average(decay))
 
 
-def _rising_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+def rising_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    """What moves an average towards the weights of a step, for torch's AveragedModel."""
+
     @torch.no_grad()
     def update(averages: list[Tensor], currents: list[Tensor], num_averaged: Tensor | int) -> None:
         count = float(num_averaged)

@@ -25,7 +25,7 @@ class PhotographNetworkSettings:
 
     view_side: Annotated[int, Field(ge=32, le=224, multiple_of=32)] = 160
     """Pixels a side of the view; a photograph of 3:4 fills three quarters of it."""
-    blocks: Annotated[int, Field(ge=1, le=NUM_BLOCKS)] = 11
+    blocks: Annotated[int, Field(ge=1, le=NUM_BLOCKS)] = NUM_BLOCKS
     """How many of the trunk's sixteen blocks are kept."""
     frozen_blocks: Annotated[int, Field(ge=0, le=NUM_BLOCKS)] = 3
     """How many of them, with the stem before, stay as ImageNet left them; 0: none, not the stem either."""

@@ -13,13 +13,14 @@ def photograph_classifier() -> Recipe:
         summary="network of its own for photographs; needs FASHION_PHOTOS_DIR, joins a classifier on export",
         system=PhotographClassifierSettings(label_smoothing=0.1),
         optimisation=Optimisation(
-            epochs=20,
+            epochs=18,
             batch_size=32,
-            learning_rate=1e-3,
+            learning_rate=5e-4,
             warm_up=0.1,
             weight_decay=5e-2,
             gradient_clip=5.0,
             average_decay=0.998,
+            keep_last=True,
         ),
         augmentation=PhotographCourse(pictures_per_epoch=1_920, pretraining=0.0, simulated=0.15),
     )

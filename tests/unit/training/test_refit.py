@@ -41,8 +41,12 @@ def test_calibrations_pictures_are_never_among_them():
     assert not seen & {image.tobytes() for image in SPLIT.calibration.images}
 
 
-def test_a_refit_keeps_its_last_epoch_whatever_validation_says(tmp_path: Path):
-    refit = recipe("learning_rate=1")  # which destroys the network: the first epoch would be the best
+@pytest.mark.parametrize("setting", ["refit=true", "keep_last=true"])
+def test_a_refit_keeps_its_last_epoch_whatever_validation_says_and_so_do_others_if_told(
+    tmp_path: Path, setting: str
+):
+    # A rate that destroys the network: the first epoch would be the best.
+    refit = recipe("refit=false", setting, "learning_rate=1")
     settings = RunSettings.of(refit, seed=0, precision="fp32")
     folder = RunFolder.start(tmp_path / "run", settings)
     training, validation = load_pictures(refit, SPLIT)
