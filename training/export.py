@@ -20,6 +20,7 @@ from fashion.artifact import Artifact, write_artifact
 from fashion.engine import Array
 from fashion.errors import GraphMismatch, InvalidValue
 from fashion.manifest import GraphSpec, Manifest, Recipe, TensorSpec
+from training.half_weights import rounded, stored_in_half
 from training.networks.classifiers import num_parameters
 from training.photographs import LABELS_FILE
 from training.recipes.recipe import Recipe as TrainingRecipe
@@ -135,11 +136,13 @@ def model_name(recipe: TrainingRecipe) -> str:
 
 def export_graph(graph: ExportGraph) -> ExportedGraph:
     """Convert a module to ONNX with its weights inside and a dynamic batch, and compare it with torch."""
+    if graph.half_weights:
+        graph = replace(graph, module=rounded(graph.module))
     module = graph.module.eval()
     with torch.no_grad():
         answers = module(*graph.example)
     outputs = [answers] if isinstance(answers, Tensor) else list(answers)
-    content = _to_onnx(graph)
+    content = stored_in_half(_to_onnx(graph)) if graph.half_weights else _to_onnx(graph)
     spec = GraphSpec(
         file=f"{graph.name}.onnx",
         inputs=_specs(graph.inputs, graph.example),

@@ -76,7 +76,7 @@ class PhotographClassifierSystem(System):
         explainer = Explainer(self.network.head).eval().cpu()
         outputs = ("logits", "features", "feature_maps")
         return [
-            ExportGraph("photograph_classifier", served, (views,), ("views",), outputs),
+            ExportGraph("photograph_classifier", served, (views,), ("views",), outputs, half_weights=True),
             ExportGraph(
                 "photograph_explainer", explainer, (maps,), ("feature_maps",), ("class_activation_maps",)
             ),

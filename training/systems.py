@@ -41,6 +41,7 @@ class ExportGraph:
 
     `example` are arguments with a batch of two or more; the first axis of every input and output is exported
     as dynamic. `tolerance` bounds the absolute difference allowed between torch and the exported graph.
+    `half_weights` keeps the weights in sixteen bits, to which they are rounded first (`half_weights.py`).
     """
 
     name: str
@@ -49,6 +50,7 @@ class ExportGraph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tolerance: float = 1e-3
+    half_weights: bool = False
 
 
 class System(nn.Module, ABC):

@@ -18,6 +18,7 @@ from torch import nn
 from fashion.artifact import Artifact
 from fashion.engine import Array, Graph
 from fashion.manifest import GraphSpec
+from training.half_weights import SUFFIX
 from training.runs import RunSettings
 from training.systems import ExportGraph
 
@@ -77,8 +78,11 @@ def load_weights(module: nn.Module, graph: Any) -> nn.Module:
 
 
 def _weights(graph: Any) -> dict[str, Array]:
-    """Every constant of the graph by its name before it was quantised, int8 ones multiplied out."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    """Every constant of the graph by its name before it was quantised or shortened, int8 ones multiplied
+    out."""
+    constants = {
+        tensor.name.removesuffix(SUFFIX): numpy_helper.to_array(tensor) for tensor in graph.initializer
+    }
     dequantised = {
         node.input[0].removesuffix(_QUANTISED): _dequantised(node, constants)
         for node in graph.node
