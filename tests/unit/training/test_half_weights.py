@@ -47,7 +47,7 @@ def test_the_graph_computes_in_32_bits_what_torch_does_with_the_rounded_weights(
 
 def test_rounding_leaves_the_network_that_is_trained_alone():
     network = graph(half_weights=True).module
-    before = network[0].weight.clone()
+    before = network[0].weight.detach().clone()
 
     changed = rounded(network)[0].weight.detach()
 
