@@ -53,7 +53,8 @@ _AUTOENCODER_LIMITS: Final = """\
 
 _LICENCE: Final = """\
 MIT. Fashion-MNIST is Zalando's (MIT); the Clothing dataset of A. Grigorev, where photographs were learned
-from, is in the public domain (CC0)."""
+from, is in the public domain (CC0). A classifier's network for photographs started from EfficientNet-Lite0
+(TensorFlow's weights, Apache 2.0), which had learned from ImageNet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ FALSE_ALARMS = 0.05
 
 _NUM_QUANTILES = 200
 
+# Of wide features the directions in which training pictures vary most: what lies beyond is mostly shrinkage's
+# sphere, and would fill more of the artifact than the network does.
+_MAX_DIRECTIONS = 256
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
@@ -101,7 +105,8 @@ def _weight(values: NDArray[np.float64]) -> float:
 
 
 def _spread(rows: NDArray[np.float32], groups: NDArray[np.int64]) -> Spread:
-    """Directions in which the groups' shared covariance is the identity, and the groups' means along them.
+    """Directions in which the groups' shared covariance is the identity, the widest of them where there are
+    many, and the groups' means along them.
 
     The covariance is shrunk towards a sphere (Ledoit and Wolf 2004), which keeps it invertible when pictures
     are few or features never fire.
@@ -113,5 +118,6 @@ def _spread(rows: NDArray[np.float32], groups: NDArray[np.int64]) -> Spread:
     shrinkage = float(ledoit_wolf_shrinkage(residuals, assume_centered=True))
     sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     variances, directions = np.linalg.eigh((1 - shrinkage) * covariance + shrinkage * sphere)
+    variances, directions = variances[-_MAX_DIRECTIONS:], directions[:, -_MAX_DIRECTIONS:]  # ascending
     whitening = directions / np.sqrt(np.maximum(variances, 1e-9))
     return Spread(whitening.astype(np.float32), (means @ whitening).astype(np.float32))
