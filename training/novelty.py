@@ -6,6 +6,7 @@ thresholds come from in-distribution pictures; what is no garment is only ever m
 
 import io
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +22,14 @@ _NUM_QUANTILES = 200
 
 # Of wide features the directions in which training pictures vary most: what lies beyond is mostly shrinkage's
 # sphere, and would fill more of the artifact than the network does.
-_MAX_DIRECTIONS = 256
+_MAX_DIRECTIONS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
     """Where groups of training pictures lie in one of the network's views, and how widely."""
 
-    whitening: NDArray[np.float32]
+    whitening: NDArray[np.float16]
     """(size, directions)."""
     class_means: NDArray[np.float32]
     """(groups, directions), whitened."""
@@ -68,7 +69,10 @@ class NoveltyFit:
 
     def content(self) -> bytes:
         """The arrays as the artifact's .npz file."""
-        arrays = {"whitening": self.features.whitening, "class_means": self.features.class_means}
+        arrays: dict[str, NDArray[Any]] = {
+            "whitening": self.features.whitening,
+            "class_means": self.features.class_means,
+        }
         if self.early:
             arrays |= {"early_whitening": self.early.whitening, "early_class_means": self.early.class_means}
         file = io.BytesIO()
@@ -120,4 +124,5 @@ def _spread(rows: NDArray[np.float32], groups: NDArray[np.int64]) -> Spread:
     variances, directions = np.linalg.eigh((1 - shrinkage) * covariance + shrinkage * sphere)
     variances, directions = variances[-_MAX_DIRECTIONS:], directions[:, -_MAX_DIRECTIONS:]  # ascending
     whitening = directions / np.sqrt(np.maximum(variances, 1e-9))
-    return Spread(whitening.astype(np.float32), (means @ whitening).astype(np.float32))
+    stored = whitening.astype(np.float16)  # the means follow what is left of it
+    return Spread(stored, (means @ stored.astype(np.float64)).astype(np.float32))

@@ -20,13 +20,6 @@ from training.probabilities import ChosenScaling, Method, fit_method
 
 Float64 = NDArray[np.float64]
 
-DISTANCE_SHARE: Final = 0.25
-"""How much the distance in features counts beside the energy, each by its own spread.
-
-Distances differ between senders more than energies do. A quarter finds three of four bare floors, cut from
-calibration photographs, with false alarms as even over senders as those of the energy alone.
-"""
-
 _METHODS: Final = tuple(Method("temperature", curved) for curved in (False, True))
 
 
@@ -74,9 +67,8 @@ def weighted_thresholds(
 
 
 def fit_photograph_novelty(trained: Answers, calibration: Answers, weights: Float64) -> NoveltyFit:
-    """As `novelty.fit_novelty`, with less of the distance and quantiles over senders."""
+    """As `novelty.fit_novelty`, with quantiles over senders."""
     fit = fit_novelty(trained, calibration)
-    fit = replace(fit, distance_weight=DISTANCE_SHARE * fit.distance_weight)
     levels = (np.arange(len(fit.quantiles)) + 0.5) / len(fit.quantiles)
     scores = fit.score()(calibration.outputs)
     return replace(fit, quantiles=np.quantile(scores, levels, weights=weights, method="inverted_cdf"))

@@ -112,17 +112,18 @@ class EfficientNetLite(nn.Module):
         self.blocks = nn.Sequential(*(InvertedResidual(*shape) for shape in shapes[:num_blocks]))
         self.num_features = _HEAD_WIDTH if num_blocks == NUM_BLOCKS else 6 * shapes[num_blocks][0]
         self.widen = NormedConvolution(shapes[num_blocks - 1][1], self.num_features)
-        if num_frozen:
-            for part in (self.stem, *self.blocks[:num_frozen]):
-                part.requires_grad_(False)
+        for part in self._frozen():
+            part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "EfficientNetLite":
         """Frozen norms go on with the statistics that they have."""
         super().train(mode)
-        if self.num_frozen:
-            for part in (self.stem, *self.blocks[: self.num_frozen]):
-                part.eval()
+        for part in self._frozen():
+            part.eval()
         return self
+
+    def _frozen(self) -> list[nn.Module]:
+        return [self.stem, *list(self.blocks)[: self.num_frozen]] if self.num_frozen else []
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Normalises by itself, so that no caller can forget to."""

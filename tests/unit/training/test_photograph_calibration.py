@@ -39,7 +39,7 @@ def photographs(numbers, seed, *, easy=()):
 
 
 TRAINED, _ = photographs([3] * 200, seed=0)
-CALIBRATION, SENDERS = photographs([2] * 60 + [120, 120], seed=1, easy=(60, 61))
+CALIBRATION, SENDERS = photographs([2] * 240 + [480, 480], seed=1, easy=(240, 241))
 UNSEEN, _ = photographs([2] * 3000, seed=2)
 WEIGHTS = sender_weights(SENDERS)
 
