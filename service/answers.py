@@ -38,12 +38,11 @@ def classify_answer(
 
 
 def _prediction(made: Prediction, explanation: Explanation | None) -> PredictionAnswer:
-    probabilities = made.probabilities.tolist()
     return PredictionAnswer.model_construct(
         label=LABELS[made.class_index],
         class_index=made.class_index,
-        probability=probabilities[made.class_index],
-        probabilities=dict(zip(LABELS, probabilities, strict=True)),
+        probability=made.probability,
+        probabilities=dict(zip(LABELS, made.by_label, strict=True)),
         prediction_set=[LABELS[index] for index in made.prediction_set],
         coverage=made.coverage,
         novelty=made.novelty,

@@ -173,7 +173,7 @@ def shadowed(
         SHADOW_PREDICTIONS.inc(candidate, LABELS[theirs.class_index])
         agrees = "true" if ours.class_index == theirs.class_index else "false"
         AGREEMENT.inc(stable, candidate, agrees)
-        difference = abs(ours.probability - float(theirs.probabilities[ours.class_index]))
+        difference = abs(ours.probability - theirs.by_label[ours.class_index])
         PROBABILITY_DIFFERENCE.observe(difference, stable, candidate)
 
 
