@@ -4,11 +4,11 @@ common."""
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
 from service.admission import Held
+from service.direct import EXTENSION, Direct
 from service.refusals import Refusal, answer_timeout, invalid_request
 from service.routes import OTHER, Route, in_protocol
 
@@ -27,16 +27,14 @@ def new_request_id() -> bytes:
     return secrets.token_hex(16).encode()
 
 
-@dataclass(slots=True)
 class Exchange:
-    """The state of one request; `stages` holds the seconds that each stage of it took."""
+    """The state of one request; `stages` holds the seconds that each stage of it took.
 
-    request_id: bytes
-    headers: Mapping[bytes, bytes]
-    held: Held
-    receive: Receive
+    What most requests leave as it is stands in the class: twenty assignments for each would cost as much as
+    reading its options.
+    """
+
     route: Route = OTHER
-    in_protocol: bool = False
     wants_png: bool = False
     refusal: Refusal | None = None
     model: str = ""
@@ -47,22 +45,42 @@ class Exchange:
     timeline: list[tuple[str, float, float]] | None = None  # of a traced request: stage, from, until
     on_trial: bool = False  # whether a candidate of the model stands beside stable
     status: int = CLIENT_CLOSED_REQUEST
-    stages: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=perf_counter)
     marked: float = 0.0
     answer_by: float = float("inf")
     answer_timeout_seconds: float = float("inf")
     expected_seconds: float = 0.0  # of computing, roughly, as far as it can be told so far
     let_others_through: Callable[[], None] | None = None
 
+    def __init__(
+        self,
+        request_id: bytes,
+        headers: Mapping[bytes, bytes],
+        held: Held,
+        receive: Receive,
+        *,
+        in_protocol: bool = False,
+        direct: Direct | None = None,
+    ) -> None:
+        self.request_id = request_id
+        self.headers = headers
+        self.held = held
+        self.receive = receive
+        self.in_protocol = in_protocol
+        self.direct = direct
+        self.stages: dict[str, float] = {}
+        self.started = perf_counter()
+
     @classmethod
     def of(cls, scope: Scope, receive: Receive, held: Held) -> "Exchange":
         """Begin with what the request's headers tell."""
         headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        if not _REQUEST_ID.fullmatch(request_id):
+        request_id = headers.get(b"x-request-id")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = new_request_id()
-        return cls(request_id, headers, held, receive, in_protocol=in_protocol(scope["path"]))
+        # Taken out, and not only read: the short cut leads to uvicorn's state of the request, and that to the
+        # scope, so that each request would otherwise be left to the garbage collector.
+        direct = scope["extensions"].pop(EXTENSION, None) if "extensions" in scope else None
+        return cls(request_id, headers, held, receive, in_protocol=in_protocol(scope["path"]), direct=direct)
 
     @property
     def content_length(self) -> int | None:

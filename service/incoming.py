@@ -12,7 +12,7 @@ from service.exchange import Exchange, Receive
 from service.json_body import parse_json
 from service.multipart import boundary_of, parse_multipart
 from service.options import AnyOptions, merge, query_options, validate
-from service.receiving import receive_body
+from service.receiving import hold_part, receive_body
 from service.refusals import echo, invalid_request, too_large
 from service.routes import JSON, MULTIPART
 from service.settings import Settings
@@ -71,12 +71,16 @@ def _understand(
 
 async def receive_whole(exchange: Exchange, receive: Receive, settings: Settings) -> bytes:
     """Receive the body, within the limits; from now on the time to answer runs."""
-    body = await receive_body(
-        receive,
-        exchange.held,
-        max_bytes=settings.max_body_bytes,
-        timeout_seconds=settings.receive_timeout_seconds,
-    )
+    body = exchange.direct.body() if exchange.direct else None
+    if body is not None:
+        hold_part(exchange.held, body, settings.max_body_bytes)
+    else:
+        body = await receive_body(
+            receive,
+            exchange.held,
+            max_bytes=settings.max_body_bytes,
+            timeout_seconds=settings.receive_timeout_seconds,
+        )
     exchange.received(settings.answer_timeout_seconds)
     return body
 

@@ -3,27 +3,39 @@ second.
 
 Under several workers each of its numbers is a write into a shared file, and a small request changes two
 dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is an addition
-to a dictionary; `flush()` writes the sums. What a worker counted since its last flush dies with it if it is
-killed, and nothing else is lost.
+to a dictionary, and what a request has to count waits in a list until then; `flush()` adds it up and writes
+the sums. What a worker counted since its last flush dies with it if it is killed, and nothing else is lost.
 """
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
 FLUSH_SECONDS: Final = 0.05
 
 Labels = tuple[str, ...]
+Arguments = TypeVarTuple("Arguments")
 
 _tallies: Final[list[Callable[[], None]]] = []
+_later: Final[list[tuple[Callable[..., None], tuple[Any, ...]]]] = []
+
+
+def later(count: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+    """Call `count` at the next flush: the counting of many requests in a row takes a third of the time that
+    it takes between their answers."""
+    _later.append((count, arguments))
 
 
 def flush() -> None:
     """Hand everything that was counted to prometheus_client. Call it from one thread at a time."""
+    waiting = _later[:]
+    del _later[: len(waiting)]  # and not what other threads have added meanwhile
+    for count, arguments in waiting:
+        count(*arguments)
     for hand_over in _tallies:
         hand_over()
 
@@ -73,13 +85,17 @@ class HistogramTally:
 
     def observe(self, amount: float, *labels: str) -> None:
         """Count one observation."""
-        bucket = bisect_left(self._bounds, amount)
+        self.observe_all((amount,), *labels)
+
+    def observe_all(self, amounts: Sequence[float], *labels: str) -> None:
+        """Count several observations."""
         with self._lock:
             sums = self._pending.get(labels)
             if sums is None:
                 sums = self._pending[labels] = [0.0] * (len(self._bounds) + 2)
-            sums[0] += amount
-            sums[bucket + 1] += 1
+            for amount in amounts:
+                sums[0] += amount
+                sums[bisect_left(self._bounds, amount) + 1] += 1
 
     def _hand_over(self) -> None:
         with self._lock:
