@@ -51,7 +51,7 @@ def classify_answer(
     time counts, and making pydantic's objects to have them written takes as long as reading the request.
     """
     rows = ",".join(map(_prediction, predictions, explanations))
-    return WrittenJson(f'{{"model":{json.dumps(model)},"predictions":[{rows}]}}'.encode())
+    return WrittenJson(f'{{"model":"{model}","predictions":[{rows}]}}'.encode())  # a tag has no quotes
 
 
 def _prediction(made: Prediction, explanation: Explanation | None) -> str:

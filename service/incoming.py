@@ -5,7 +5,7 @@ is taken apart in a thread, and in pieces, so that small requests are answered m
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, NamedTuple
 
 from service.base64_text import from_base64
 from service.exchange import Exchange, Receive
@@ -21,8 +21,7 @@ from service.work import Work
 _MAX_OPTION_PARTS: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[AnyOptions]):
+class Asked(NamedTuple, Generic[AnyOptions]):
     """What a request asks for: its pictures' bytes, in order, and its options, validated."""
 
     pictures: list[bytes]

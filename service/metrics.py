@@ -6,7 +6,6 @@ versions only.
 """
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -169,12 +168,13 @@ def classified(model: str, predictions: Sequence[Prediction]) -> None:
 
 
 def _count_classified(model: str, predictions: Sequence[Prediction]) -> None:
-    for class_index, count in Counter([made.class_index for made in predictions]).items():
-        PREDICTIONS.inc(model, LABELS[class_index], amount=count)
-    PROBABILITY.observe_all([made.probability for made in predictions])
-    NOVELTY.observe_all([made.novelty for made in predictions if made.novelty is not None])
-    if novel := sum(made.in_distribution is False for made in predictions):
-        OUT_OF_DISTRIBUTION.inc(amount=novel)
+    for made in predictions:
+        PREDICTIONS.inc(model, LABELS[made.class_index])
+        PROBABILITY.observe(made.probability)
+        if made.novelty is not None:
+            NOVELTY.observe(made.novelty)
+        if made.in_distribution is False:
+            OUT_OF_DISTRIBUTION.inc()
 
 
 def shadowed(

@@ -8,8 +8,9 @@ the sums. What a worker counted since its last flush dies with it if it is kille
 """
 
 import asyncio
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import pairwise
 from threading import Lock
 from typing import Any, Final, TypeVarTuple
 
@@ -80,28 +81,26 @@ class HistogramTally:
         self.metric = _Summable(name, documentation, labels, buckets=buckets)
         self._bounds = buckets
         self._lock = Lock()
-        self._pending: dict[Labels, list[float]] = {}  # the sum, then a count for each bucket
+        self._pending: dict[Labels, list[float]] = {}
         _tallies.append(self._hand_over)
 
     def observe(self, amount: float, *labels: str) -> None:
         """Count one observation."""
-        self.observe_all((amount,), *labels)
-
-    def observe_all(self, amounts: Sequence[float], *labels: str) -> None:
-        """Count several observations."""
         with self._lock:
-            sums = self._pending.get(labels)
-            if sums is None:
-                sums = self._pending[labels] = [0.0] * (len(self._bounds) + 2)
-            for amount in amounts:
-                sums[0] += amount
-                sums[bisect_left(self._bounds, amount) + 1] += 1
+            amounts = self._pending.get(labels)
+            if amounts is None:
+                self._pending[labels] = [amount]
+            else:
+                amounts.append(amount)
 
     def _hand_over(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, {}
-        for labels, (total, *counts) in pending.items():
-            (self.metric.labels(*labels) if labels else self.metric).add(total, counts)
+        for labels, amounts in pending.items():
+            amounts.sort()
+            up_to = [bisect_right(amounts, bound) for bound in self._bounds]
+            counts = [after - before for before, after in pairwise((0, *up_to, len(amounts)))]
+            (self.metric.labels(*labels) if labels else self.metric).add(sum(amounts), counts)
 
 
 class GaugeTally:
@@ -122,7 +121,7 @@ class GaugeTally:
 class _Summable(Histogram):
     """A Histogram that takes many observations at once."""
 
-    def add(self, total: float, counts: list[float]) -> None:
+    def add(self, total: float, counts: list[int]) -> None:
         """Add observations that sum to `total`; `counts` of them fell into each bucket, +Inf last."""
         self._sum.inc(total)
         for bucket, count in zip(self._buckets, counts, strict=True):
