@@ -51,6 +51,9 @@ class Classifier:
 
     def classify(self, pictures: Sequence[Prepared]) -> list[Prediction]:
         """Classify one or more prepared pictures, each kind in one pass through its network."""
+        kind = pictures[0].kind
+        if all(picture.kind == kind for picture in pictures):
+            return self.predictions(self.outputs(pictures), kind)
         return [made for made, _ in self._each(pictures, explain=False)]
 
     def explain(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
@@ -99,6 +102,8 @@ class Classifier:
     def _input(self, pictures: Sequence[Prepared]) -> Array:
         """What the network of these pictures' kind looks at: (batch, 28, 28) or (batch, side, side, 3)."""
         if self.view_side is None or pictures[0].kind == "network_input":
+            if len(pictures) == 1:
+                return pictures[0].network_input[np.newaxis]
             return np.array([picture.network_input for picture in pictures])
         views = [picture.view for picture in pictures if picture.view is not None]
         if len(views) < len(pictures):

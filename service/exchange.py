@@ -2,8 +2,8 @@
 common."""
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
+from random import Random
 from time import perf_counter
 from typing import Any, Final
 
@@ -17,14 +17,16 @@ CLIENT_CLOSED_REQUEST: Final = 499  # the status, in the metrics, of a client th
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
+_ids: Final = Random()  # noqa: S311 - seeded by the system, in each worker anew
+
 Scope = Any  # ASGI's own dictionaries: uvicorn's, Starlette's and BentoML's types for them disagree
 Receive = Any
 Send = Any
 
 
 def new_request_id() -> bytes:
-    """An id for a request that brought none."""
-    return secrets.token_hex(16).encode()
+    """An id for a request that brought none: it has to be unique, and nothing has to be kept from anybody."""
+    return b"%032x" % _ids.getrandbits(128)
 
 
 class Exchange:
@@ -58,14 +60,17 @@ class Exchange:
         held: Held,
         receive: Receive,
         *,
-        in_protocol: bool = False,
+        path: str = "",
         direct: Direct | None = None,
     ) -> None:
         self.request_id = request_id
         self.headers = headers
         self.held = held
         self.receive = receive
-        self.in_protocol = in_protocol
+        self.path = path
+        # The Content-Type header with its parameters and without, empty where there is none.
+        self.content_type = headers.get(b"content-type", b"").decode("latin-1").strip()
+        self.media_type = self.content_type.partition(";")[0].rstrip().lower()
         self.direct = direct
         self.stages: dict[str, float] = {}
         self.started = perf_counter()
@@ -80,7 +85,12 @@ class Exchange:
         # Taken out, and not only read: the short cut leads to uvicorn's state of the request, and that to the
         # scope, so that each request would otherwise be left to the garbage collector.
         direct = scope["extensions"].pop(EXTENSION, None) if "extensions" in scope else None
-        return cls(request_id, headers, held, receive, in_protocol=in_protocol(scope["path"]), direct=direct)
+        return cls(request_id, headers, held, receive, path=scope["path"], direct=direct)
+
+    @property
+    def in_protocol(self) -> bool:
+        """Whether the request was sent below /v2, where errors have another body."""
+        return in_protocol(self.path)
 
     @property
     def content_length(self) -> int | None:
@@ -91,11 +101,6 @@ class Exchange:
         if not text.isdigit() or len(text) > 18:
             raise invalid_request("Content-Length must be a number of bytes")
         return int(text)
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type header with its parameters, empty where there is none."""
-        return self.headers.get(b"content-type", b"").decode("latin-1").strip()
 
     def mark(self, stage: str, since: float) -> float:
         """Add the time from `since` until now to `stage`, and return now."""

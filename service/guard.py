@@ -81,10 +81,11 @@ class Guard:
 
     async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "Outlet") -> None:
         route = exchange.route = find_route(scope["path"])
-        preflight = self._cross_origin.preflight(scope["method"], exchange.headers, route)
-        if preflight is not None:
-            await outlet.send_empty(preflight)
-            return
+        if scope["method"] == "OPTIONS":
+            preflight = self._cross_origin.preflight(exchange.headers, route)
+            if preflight is not None:
+                await outlet.send_empty(preflight)
+                return
         route.check_method(scope["method"])
         self._gate.check(route, scope, exchange.headers)
         if route.computes:
@@ -106,13 +107,14 @@ class Guard:
         length = exchange.content_length
         if length is not None and length > self._settings.max_body_bytes:
             raise body_too_large(self._settings.max_body_bytes)
-        route.check_media_type(exchange.content_type.partition(";")[0].rstrip().lower(), has_body=length != 0)
+        route.check_media_type(exchange.media_type, has_body=length != 0)
         if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refusal(
                 "unsupported_media_type",
                 "The body must not be compressed: send it without Content-Encoding",
             )
-        exchange.wants_png = wants_png(exchange.headers.get(b"accept", b"").decode("latin-1"), route)
+        if accept := exchange.headers.get(b"accept"):
+            exchange.wants_png = wants_png(accept.decode("latin-1"), route)
 
 
 class Outlet:

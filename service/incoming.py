@@ -60,8 +60,8 @@ def _understand(
     exchange: Exchange, query: bytes, body: bytes, options: type[AnyOptions], settings: Settings
 ) -> Asked[AnyOptions]:
     takes_pictures = exchange.route.takes_pictures
-    contents = take_apart(body, exchange.content_type, takes_pictures, settings.max_pictures)
-    texts = merge(query_options(query).items(), contents.texts)
+    contents = take_apart(exchange, body, settings.max_pictures)
+    texts = merge(query_options(query).items(), contents.texts) if query else contents.texts
     validated = validate(options, contents.typed, texts)
     if takes_pictures and not contents.pictures:
         raise invalid_request("No picture was sent: images must hold at least one", field="images")
@@ -71,7 +71,7 @@ def _understand(
 async def receive_whole(exchange: Exchange, receive: Receive, settings: Settings) -> bytes:
     """Receive the body, within the limits; from now on the time to answer runs."""
     body = exchange.direct.body() if exchange.direct else None
-    if body is not None:
+    if body is not None:  # it is here already, as most small ones are
         hold_part(exchange.held, body, settings.max_body_bytes)
     else:
         body = await receive_body(
@@ -84,11 +84,11 @@ async def receive_whole(exchange: Exchange, receive: Receive, settings: Settings
     return body
 
 
-def take_apart(body: bytes, content_type: str, takes_pictures: bool, max_pictures: int) -> Contents:
+def take_apart(exchange: Exchange, body: bytes, max_pictures: int) -> Contents:
     """The pictures and the raw options in `body`, by its media type, which the guard has checked."""
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type, takes_pictures = exchange.media_type, exchange.route.takes_pictures
     if media_type == MULTIPART:
-        return _from_multipart(body, content_type, max_pictures)
+        return _from_multipart(body, exchange.content_type, max_pictures)
     if takes_pictures and media_type != JSON:
         return Contents([body] if body else [])
     typed = parse_json(body, lift=takes_pictures) if body else {}

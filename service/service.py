@@ -143,8 +143,11 @@ class FashionService:
         tag, classifier = await self._trial.classifier(exchange, asked.options)
         copy, view_side = self._trial.copy(exchange, tag), classifier.view_side
         if self._is_small(asked) and not asked.options.explain:
-            with contextlib.suppress(TooLargeForTheLoop):
+            try:
                 prepared = self._prepare(exchange, asked, view_side, inline=True)
+            except TooLargeForTheLoop:
+                pass
+            else:
                 predictions = await self._batches.classify(exchange, classifier, prepared)
                 unexplained = [None] * len(predictions)
                 return inference.classified(tag, predictions, unexplained, copy, prepared)
