@@ -58,7 +58,7 @@ def read_aliases(path: Path) -> Aliases:
 
 
 def read_copy(path: Path) -> Aliases | None:
-    """Read the copy that every change leaves beside the alias file; None where there is none that is whole."""
+    """Read the copy that every change leaves beside the alias file; None where no whole one is there."""
     try:
         return Aliases.model_validate_json(_copy_of(path).read_bytes())
     except (OSError, ValidationError):

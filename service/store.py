@@ -46,7 +46,7 @@ class AliasSource(Protocol):
         ...
 
     def copy(self) -> Aliases | None:
-        """What they named when they were last changed, for whoever cannot read them; None where nobody knows."""
+        """What the last change made them name, for whoever cannot read them; None where nobody knows."""
         ...
 
     def stamp(self) -> object:
