@@ -53,8 +53,16 @@ def read_aliases(path: Path) -> Aliases:
     except (OSError, ValidationError) as error:
         raise AliasError(
             f"{path.name} beside the store is damaged: delete it and promote the versions again, "
-            "or put back the copy that you have"
+            f"or put back {_copy_of(path).name}, the copy that the last change left there"
         ) from error
+
+
+def read_copy(path: Path) -> Aliases | None:
+    """Read the copy that every change leaves beside the alias file; None where no whole one is there."""
+    try:
+        return Aliases.model_validate_json(_copy_of(path).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def promote(path: Path, name: str, version: str, alias: AliasName = "stable") -> Aliases:
@@ -96,10 +104,15 @@ def _change(path: Path, name: str, change: Callable[[ModelAliases], ModelAliases
         before = read_aliases(path)
         changed = change(before.models.get(name, ModelAliases()))
         after = Aliases(models={**before.models, name: changed})
-        draft = path.with_suffix(".new")
-        draft.write_text(after.model_dump_json(indent=2) + "\n", "utf-8")
-        draft.replace(path)
+        for target in (path, _copy_of(path)):
+            draft = path.with_suffix(".new")
+            draft.write_text(after.model_dump_json(indent=2) + "\n", "utf-8")
+            draft.replace(target)
     return after
+
+
+def _copy_of(path: Path) -> Path:
+    return path.with_suffix(".copy")
 
 
 @contextmanager

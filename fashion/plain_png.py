@@ -9,11 +9,13 @@ import zlib
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import _imaging
 
 from fashion.pixels import UInt8
 
 _SIDE: Final = 28
+_SIZE: Final = (_SIDE, _SIDE)
+_WHOLE: Final = (0, 0, _SIDE, _SIDE)
 _HEADER_FIELDS: Final = b"IHDR" + struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
 # Signature, then length, name, fields and checksum of the first chunk: the same 33 bytes in each such file.
 _HEADER: Final = b"\x89PNG\r\n\x1a\n" + struct.pack(
@@ -30,9 +32,20 @@ def read_plain_png(data: bytes) -> UInt8 | None:
     size = int.from_bytes(data[33:37], "big")
     if _DATA_START + size + 4 + len(_END) != len(data):
         return None
-    compressed = data[_DATA_START : _DATA_START + size]
-    try:
-        image = Image.frombytes("L", (_SIDE, _SIDE), compressed, "zip", "L", 0)
-    except ValueError:
+    pixels = _decoded(data[_DATA_START : _DATA_START + size])
+    return None if pixels is None else np.frombuffer(pixels, np.uint8).reshape(_SIDE, _SIDE)
+
+
+def _decoded(compressed: bytes) -> bytes | None:
+    """Undo compression and row filters by Pillow's own codecs, which is what Image.frombytes and tobytes
+    come to in half the time; None of what is damaged or too short."""
+    image = _imaging.new("L", _SIZE)
+    decoder = _imaging.zip_decoder("L", "L", 0)
+    decoder.setimage(image, _WHOLE)
+    position, fault = decoder.decode(compressed)
+    if position >= 0 or fault:  # it waits for more, or has found something wrong
         return None
-    return np.frombuffer(image.tobytes(), np.uint8).reshape(_SIDE, _SIDE)
+    encoder = _imaging.raw_encoder("L", "L", 0, 1)
+    encoder.setimage(image, _WHOLE)
+    pixels: bytes = encoder.encode(_SIDE * _SIDE)[2]
+    return pixels if len(pixels) == _SIDE * _SIDE else None

@@ -4,7 +4,8 @@ The one home of the image contract, for training, evaluation, the command line a
 docs/preparation.md compares this way with the seeds' and with the one that made the dataset.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -28,16 +29,29 @@ _DARKEST_GARMENT: Final = 64  # a garment's darkest parts stay apart from the bl
 _SPECK: Final = 0.06  # rows and columns with less foreground than this share of the fullest are cut off
 
 
-@dataclass(frozen=True, slots=True)
 class Prepared:
     """A picture as the networks take it: `network_input` (28, 28), and what it was taken for.
 
-    `view` (side, side, 3) is the whole photograph in colour, for networks that look at more than 28x28.
+    `view` (side, side, 3) is the whole photograph in colour, for networks that look at more than 28x28. They
+    do not look at the network input of a photograph, which takes most of the time of preparing one: where
+    there is a view, it is made when somebody does.
     """
 
-    network_input: UInt8
-    kind: InputKind
-    view: UInt8 | None = None
+    __slots__ = ("_network_input", "kind", "view")
+
+    def __init__(
+        self, network_input: UInt8 | Callable[[], UInt8], kind: InputKind, view: UInt8 | None = None
+    ) -> None:
+        self._network_input = network_input
+        self.kind: Final = kind
+        self.view: Final = view
+
+    @property
+    def network_input(self) -> UInt8:
+        """(28, 28)."""
+        if callable(self._network_input):
+            self._network_input = self._network_input()
+        return self._network_input
 
 
 def prepare(picture: Picture, mode: PrepareMode = "auto", *, view_side: int | None = None) -> Prepared:
@@ -52,8 +66,10 @@ def prepare(picture: Picture, mode: PrepareMode = "auto", *, view_side: int | No
         return Prepared(pixels, "network_input")
     if mode == "none":
         return Prepared(_as_network_input(picture), "network_input")
-    view = letterbox(picture, view_side) if view_side else None
-    return Prepared(_prepare_photograph(pixels), "photograph", view)
+    small = _searched(pixels)
+    if view_side is None:
+        return Prepared(_garment_alone(small), "photograph")
+    return Prepared(partial(_garment_alone, small), "photograph", letterbox(picture, view_side))
 
 
 def prepare_as_seeds(picture: Picture) -> UInt8:
@@ -96,8 +112,13 @@ def _as_network_input(picture: Picture) -> UInt8:
     return grey(picture.pixels)
 
 
-def _prepare_photograph(pixels: UInt8) -> UInt8:
-    small = np.asarray(_fitted(colour(pixels), min(_SEARCH_SIDE, max(pixels.shape[:2])), least=4))
+def _searched(pixels: UInt8) -> UInt8:
+    """A photograph in the size in which the garment is looked for."""
+    return np.asarray(_fitted(colour(pixels), min(_SEARCH_SIDE, max(pixels.shape[:2])), least=4))
+
+
+def _garment_alone(small: UInt8) -> UInt8:
+    """The garment of a small photograph (height, width, 3), light on black: (28, 28)."""
     foreground = find_foreground(small)
     if foreground is None:
         return np.zeros((SIDE, SIDE), np.uint8)

@@ -8,9 +8,8 @@ for more to come. One pass costs less than several, by what the engine and numpy
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from fashion.classifier import Classifier, Prediction
 from fashion.preparation import Prepared
@@ -20,8 +19,7 @@ from service.refusals import Refusal
 Answer = asyncio.Future[list[Prediction]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     exchange: Exchange
     classifier: Classifier
     pictures: list[Prepared]

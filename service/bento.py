@@ -10,16 +10,16 @@ from typing import Any, Final
 import bentoml
 import yaml
 from bentoml.models import BentoModel
-from starlette.requests import Request
 
 from service.connections import guard_connections
-from service.exchange import Receive, Scope, Send
-from service.guard import ASGIApp, Guard
+from service.exchange import Receive, Scope
+from service.guard import ASGIApp, Guard, Outlet
 from service.inference_protocol.endpoints import protocol_endpoint
 from service.openapi import openapi_document
 from service.routes import PROTOCOL_ROUTES
 from service.settings import settings
 from service.store import stable_tag
+from service.wire import Incoming
 
 # It keeps a timer for every request until the timeout is over, however soon the request was, and cannot be
 # configured away; deadlines are the guard's and the work's.
@@ -45,20 +45,19 @@ class GuardedService(bentoml.Service[Any]):
 
 
 def short_way(api: Any) -> ASGIApp:
-    """From a request to a `@bentoml.api` endpoint and back by its own descriptors, as BentoML goes too.
+    """From a request to a `@bentoml.api` endpoint and back, by what its own descriptors are made of.
 
     BentoML looks everything about an endpoint up again for each request, which takes longer than a small
     picture's whole answer (docs/decisions/0103); here it is known from the start.
     """
-    read, endpoint, write = api.input_spec.from_http_request, api.func, api.output_spec.to_http_response
+    endpoint, written = api.func, api.output_spec.written
     current_service = (
         bentoml.get_current_service
     )  # which `bentoml` imports anew each time that it is asked for
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        incoming = await read(Request(scope, receive), None)
-        response = await write(await endpoint(current_service(), incoming), None)
-        await response(scope, receive, send)
+    async def answer(scope: Scope, receive: Receive, outlet: Outlet) -> None:
+        body, media_type = written(await endpoint(current_service(), Incoming(scope, receive)))
+        await outlet.answer(body, media_type)
 
     return answer
 

@@ -173,12 +173,18 @@ class Catalogue:
     def _read(self, before: Aliased) -> tuple[Aliases, Aliased, str]:
         """What the aliases name now, loaded, and what is wrong with it; whatever is wrong stays as it was
         before."""
+        after: dict[tuple[str, AliasName], Served] = {}
+        wrong: list[str] = []
         try:
             aliases = self._source.read()
         except AliasError as error:
-            return self._aliases, before, str(error)
-        after: dict[tuple[str, AliasName], Served] = {}
-        wrong: list[str] = []
+            # A worker that starts has nothing that could stay. What the last change left is what all others
+            # answer with: better than a worker that is never ready.
+            copy = None if before else self._source.copy()
+            if copy is None:
+                return self._aliases, before, str(error)
+            aliases = copy
+            wrong.append(f"{error}; this worker starts with what its copy says")
         for name, alias in product((*SERVED, COMPANION), ALIASES):
             try:
                 served = self._named(aliases, before, name, alias)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.direct import EXTENSION, Direct
 from service.exchange import new_request_id
 from service.refusals import Refusal, invalid_request, overloaded, request_timeout, too_large
 from service.security_headers import API_HEADERS
@@ -41,6 +42,10 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._wire_bytes = 0
         self._unread: TimerHandle | None = None
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.scope["extensions"] = {EXTENSION: Direct(cycle)}
+        super()._start_asgi_task(cycle, app)
 
     # What a client may keep us waiting for: the first request, the rest of a request's headers, the rest of a
     # body whose answer is given. The wait is over when the headers of the next request are complete.

@@ -46,12 +46,12 @@ class CrossOrigin:
         exposed = (b"access-control-expose-headers", _MAY_READ)
         return (allowed, exposed) if self._all else (allowed, exposed, _VARY)
 
-    def preflight(self, method: str, request: Mapping[bytes, bytes], route: Route) -> Headers | None:
-        """What answers a browser that asks whether it may ask; None for any other request.
+    def preflight(self, request: Mapping[bytes, bytes], route: Route) -> Headers | None:
+        """What answers a browser that asks by OPTIONS whether it may ask; None for any other such request.
 
         A page of an origin that is not allowed gets no such answer, as if there were none for anybody.
         """
-        asks = method == "OPTIONS" and b"access-control-request-method" in request
+        asks = b"access-control-request-method" in request
         allowed = self.headers(request)
         if not asks or len(allowed) < 2:
             return None

@@ -2,13 +2,13 @@
 common."""
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from random import Random
 from time import perf_counter
 from typing import Any, Final
 
 from service.admission import Held
+from service.direct import EXTENSION, Direct
 from service.refusals import Refusal, answer_timeout, invalid_request
 from service.routes import OTHER, Route, in_protocol
 
@@ -17,26 +17,26 @@ CLIENT_CLOSED_REQUEST: Final = 499  # the status, in the metrics, of a client th
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
+_ids: Final = Random()  # noqa: S311 - seeded by the system, in each worker anew
+
 Scope = Any  # ASGI's own dictionaries: uvicorn's, Starlette's and BentoML's types for them disagree
 Receive = Any
 Send = Any
 
 
 def new_request_id() -> bytes:
-    """An id for a request that brought none."""
-    return secrets.token_hex(16).encode()
+    """An id for a request that brought none: it has to be unique, and nothing has to be kept from anybody."""
+    return b"%032x" % _ids.getrandbits(128)
 
 
-@dataclass(slots=True)
 class Exchange:
-    """The state of one request; `stages` holds the seconds that each stage of it took."""
+    """The state of one request; `stages` holds the seconds that each stage of it took.
 
-    request_id: bytes
-    headers: Mapping[bytes, bytes]
-    held: Held
-    receive: Receive
+    What most requests leave as it is stands in the class: twenty assignments for each would cost as much as
+    reading its options.
+    """
+
     route: Route = OTHER
-    in_protocol: bool = False
     wants_png: bool = False
     refusal: Refusal | None = None
     model: str = ""
@@ -47,22 +47,50 @@ class Exchange:
     timeline: list[tuple[str, float, float]] | None = None  # of a traced request: stage, from, until
     on_trial: bool = False  # whether a candidate of the model stands beside stable
     status: int = CLIENT_CLOSED_REQUEST
-    stages: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=perf_counter)
     marked: float = 0.0
     answer_by: float = float("inf")
     answer_timeout_seconds: float = float("inf")
     expected_seconds: float = 0.0  # of computing, roughly, as far as it can be told so far
     let_others_through: Callable[[], None] | None = None
 
+    def __init__(
+        self,
+        request_id: bytes,
+        headers: Mapping[bytes, bytes],
+        held: Held,
+        receive: Receive,
+        *,
+        path: str = "",
+        direct: Direct | None = None,
+    ) -> None:
+        self.request_id = request_id
+        self.headers = headers
+        self.held = held
+        self.receive = receive
+        self.path = path
+        # The Content-Type header with its parameters and without, empty where there is none.
+        self.content_type = headers.get(b"content-type", b"").decode("latin-1").strip()
+        self.media_type = self.content_type.partition(";")[0].rstrip().lower()
+        self.direct = direct
+        self.stages: dict[str, float] = {}
+        self.started = perf_counter()
+
     @classmethod
     def of(cls, scope: Scope, receive: Receive, held: Held) -> "Exchange":
         """Begin with what the request's headers tell."""
         headers = dict(scope["headers"])
-        request_id = headers.get(b"x-request-id", b"")
-        if not _REQUEST_ID.fullmatch(request_id):
+        request_id = headers.get(b"x-request-id")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = new_request_id()
-        return cls(request_id, headers, held, receive, in_protocol=in_protocol(scope["path"]))
+        # Taken out, and not only read: the short cut leads to uvicorn's state of the request, and that to the
+        # scope, so that each request would otherwise be left to the garbage collector.
+        direct = scope["extensions"].pop(EXTENSION, None) if "extensions" in scope else None
+        return cls(request_id, headers, held, receive, path=scope["path"], direct=direct)
+
+    @property
+    def in_protocol(self) -> bool:
+        """Whether the request was sent below /v2, where errors have another body."""
+        return in_protocol(self.path)
 
     @property
     def content_length(self) -> int | None:
@@ -73,11 +101,6 @@ class Exchange:
         if not text.isdigit() or len(text) > 18:
             raise invalid_request("Content-Length must be a number of bytes")
         return int(text)
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type header with its parameters, empty where there is none."""
-        return self.headers.get(b"content-type", b"").decode("latin-1").strip()
 
     def mark(self, stage: str, since: float) -> float:
         """Add the time from `since` until now to `stage`, and return now."""

@@ -22,7 +22,7 @@ from service.observation import Observation
 from service.receiving import ClientGone, body_too_large
 from service.refusals import Refusal, internal, invalid_request, not_ready, refusal_of
 from service.routes import Route, find_route
-from service.security_headers import security_headers
+from service.security_headers import header_lines, security_headers
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -52,21 +52,23 @@ class Guard:
             await self._app(scope, receive, send)
             return
         exchange = Exchange.of(scope, receive, Held(self._admission))
-        outlet = _Outlet(exchange, send, self._draining, self._cross_origin.headers(exchange.headers))
+        outlet = Outlet(exchange, send, self._draining, self._cross_origin.headers(exchange.headers))
         drawing = self._observation.begin(exchange, scope)
-        with metrics.in_progress():
-            try:
-                await self._answer(exchange, scope, receive, outlet)
-            except ClientGone:
-                return
-            except Exception as error:
-                refusal = refusal_of(error)
-                if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                    logger.exception("A request failed")
-                await outlet.refuse(refusal)
-            finally:
-                metrics.answered(exchange, scope["method"])
-                self._observation.end(drawing, exchange, scope["method"])
+        metrics.REQUESTS_IN_PROGRESS.value += 1
+        try:
+            await self._answer(exchange, scope, receive, outlet)
+        except ClientGone:
+            return
+        except Exception as error:
+            refusal = refusal_of(error)
+            if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                logger.exception("A request failed")
+            await outlet.refuse(refusal)
+        finally:
+            scope.pop(SCOPE_KEY, None)  # or scope and exchange would keep each other
+            metrics.answered(exchange, scope["method"])
+            self._observation.end(drawing, exchange, scope["method"])
+            metrics.REQUESTS_IN_PROGRESS.value -= 1
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._draining.watch()
@@ -77,12 +79,13 @@ class Guard:
             self._gate.close()
             await asyncio.to_thread(self._observation.close)
 
-    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "_Outlet") -> None:
+    async def _answer(self, exchange: Exchange, scope: Scope, receive: Receive, outlet: "Outlet") -> None:
         route = exchange.route = find_route(scope["path"])
-        preflight = self._cross_origin.preflight(scope["method"], exchange.headers, route)
-        if preflight is not None:
-            await outlet.send_empty(preflight)
-            return
+        if scope["method"] == "OPTIONS":
+            preflight = self._cross_origin.preflight(exchange.headers, route)
+            if preflight is not None:
+                await outlet.send_empty(preflight)
+                return
         route.check_method(scope["method"])
         self._gate.check(route, scope, exchange.headers)
         if route.computes:
@@ -104,16 +107,17 @@ class Guard:
         length = exchange.content_length
         if length is not None and length > self._settings.max_body_bytes:
             raise body_too_large(self._settings.max_body_bytes)
-        route.check_media_type(exchange.content_type.partition(";")[0].rstrip().lower(), has_body=length != 0)
+        route.check_media_type(exchange.media_type, has_body=length != 0)
         if exchange.headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refusal(
                 "unsupported_media_type",
                 "The body must not be compressed: send it without Content-Encoding",
             )
-        exchange.wants_png = wants_png(exchange.headers.get(b"accept", b"").decode("latin-1"), route)
+        if accept := exchange.headers.get(b"accept"):
+            exchange.wants_png = wants_png(accept.decode("latin-1"), route)
 
 
-class _Outlet:
+class Outlet:
     """The way out: adds what every answer carries, and holds back errors that are not of our own form."""
 
     def __init__(self, exchange: Exchange, send: Send, draining: Draining, cross_origin: Headers) -> None:
@@ -132,10 +136,28 @@ class _Outlet:
                 return
             self._exchange.status = message["status"]
             self._started = True
-            message["headers"] += self._common_headers()
+            message["headers"] = [*message["headers"], *self._common_headers()]
         if not self.foreign_error:
             self._exchange.bytes_out += len(message.get("body", b""))
             await self._send(message)
+
+    async def answer(self, body: bytes, media_type: str) -> None:
+        """Answer 200 with a whole body: in one write where the server lets us, else by two messages."""
+        exchange = self._exchange
+        if exchange.direct and not self._cross_origin and not self._draining.headers:
+            head = b"content-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b" % (
+                len(body),
+                media_type.encode(),
+                exchange.request_id,
+                header_lines(exchange.route),
+            )
+            if exchange.direct.answer(head, body):
+                self._started = True
+                exchange.status, exchange.bytes_out = HTTPStatus.OK, len(body)
+                return
+        headers = [(b"content-length", b"%d" % len(body)), (b"content-type", media_type.encode())]
+        await self({"type": "http.response.start", "status": HTTPStatus.OK.value, "headers": headers})
+        await self({"type": "http.response.body", "body": body})
 
     async def send_empty(self, headers: Headers) -> None:
         """Answer 204 with `headers` alone."""

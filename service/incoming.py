@@ -5,14 +5,14 @@ is taken apart in a thread, and in pieces, so that small requests are answered m
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, NamedTuple
 
 from service.base64_text import from_base64
 from service.exchange import Exchange, Receive
 from service.json_body import parse_json
 from service.multipart import boundary_of, parse_multipart
 from service.options import AnyOptions, merge, query_options, validate
-from service.receiving import receive_body
+from service.receiving import hold_part, receive_body
 from service.refusals import echo, invalid_request, too_large
 from service.routes import JSON, MULTIPART
 from service.settings import Settings
@@ -21,8 +21,7 @@ from service.work import Work
 _MAX_OPTION_PARTS: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[AnyOptions]):
+class Asked(NamedTuple, Generic[AnyOptions]):
     """What a request asks for: its pictures' bytes, in order, and its options, validated."""
 
     pictures: list[bytes]
@@ -61,8 +60,8 @@ def _understand(
     exchange: Exchange, query: bytes, body: bytes, options: type[AnyOptions], settings: Settings
 ) -> Asked[AnyOptions]:
     takes_pictures = exchange.route.takes_pictures
-    contents = take_apart(body, exchange.content_type, takes_pictures, settings.max_pictures)
-    texts = merge(query_options(query).items(), contents.texts)
+    contents = take_apart(exchange, body, settings.max_pictures)
+    texts = merge(query_options(query).items(), contents.texts) if query else contents.texts
     validated = validate(options, contents.typed, texts)
     if takes_pictures and not contents.pictures:
         raise invalid_request("No picture was sent: images must hold at least one", field="images")
@@ -71,21 +70,25 @@ def _understand(
 
 async def receive_whole(exchange: Exchange, receive: Receive, settings: Settings) -> bytes:
     """Receive the body, within the limits; from now on the time to answer runs."""
-    body = await receive_body(
-        receive,
-        exchange.held,
-        max_bytes=settings.max_body_bytes,
-        timeout_seconds=settings.receive_timeout_seconds,
-    )
+    body = exchange.direct.body() if exchange.direct else None
+    if body is not None:  # it is here already, as most small ones are
+        hold_part(exchange.held, body, settings.max_body_bytes)
+    else:
+        body = await receive_body(
+            receive,
+            exchange.held,
+            max_bytes=settings.max_body_bytes,
+            timeout_seconds=settings.receive_timeout_seconds,
+        )
     exchange.received(settings.answer_timeout_seconds)
     return body
 
 
-def take_apart(body: bytes, content_type: str, takes_pictures: bool, max_pictures: int) -> Contents:
+def take_apart(exchange: Exchange, body: bytes, max_pictures: int) -> Contents:
     """The pictures and the raw options in `body`, by its media type, which the guard has checked."""
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type, takes_pictures = exchange.media_type, exchange.route.takes_pictures
     if media_type == MULTIPART:
-        return _from_multipart(body, content_type, max_pictures)
+        return _from_multipart(body, exchange.content_type, max_pictures)
     if takes_pictures and media_type != JSON:
         return Contents([body] if body else [])
     typed = parse_json(body, lift=takes_pictures) if body else {}

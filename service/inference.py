@@ -13,6 +13,7 @@ from fashion.errors import InvalidValue
 from fashion.preparation import Prepared
 from service import metrics
 from service.answers import (
+    WrittenJson,
     classify_answer,
     encode_answer,
     explain,
@@ -24,7 +25,6 @@ from service.answers import (
 )
 from service.schemas import (
     MAX_SEED,
-    ClassifyAnswer,
     EncodeAnswer,
     Explanation,
     GenerateAnswer,
@@ -41,7 +41,7 @@ def classify(
     copy: Copy | None,
     in_passes: Callable[[list[Prepared]], Iterable[list[Prepared]]],
     pictures: list[Prepared],
-) -> ClassifyAnswer:
+) -> WrittenJson:
     """POST /classify: a prediction for each picture, and a copy of both for whom wants it."""
     explanations: list[Explanation | None]
     if explained:
@@ -60,7 +60,7 @@ def classified(
     explanations: Sequence[Explanation | None],
     copy: Copy | None,
     pictures: list[Prepared],
-) -> ClassifyAnswer:
+) -> WrittenJson:
     """POST /classify, from predictions that are there already."""
     metrics.classified(tag, predictions)
     if copy:

@@ -7,7 +7,6 @@ versions only.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -18,10 +17,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from fashion.autoencoder import Reconstruction
 from fashion.classifier import Prediction
 from fashion.labels import LABELS
-from fashion.preparation import Prepared
+from fashion.preparation import InputKind, Prepared
 from service import metric_files
 from service.exchange import Exchange
-from service.tally import CounterTally, GaugeTally, HistogramTally, flush
+from service.tally import CounterTally, GaugeTally, HistogramTally, flush, later
 
 # Made for the workers of one server, and emptied at its start (BentoML).
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -111,52 +110,70 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _serving: Final[set[tuple[str, str, str, str]]] = set()
 
 
-@contextmanager
-def in_progress() -> Iterator[None]:
-    """Count a request while it is being answered."""
-    REQUESTS_IN_PROGRESS.value += 1
-    try:
-        yield
-    finally:
-        REQUESTS_IN_PROGRESS.value -= 1
-
-
 def answered(exchange: Exchange, method: str) -> None:
     """Count a finished request, with the time that it took and where it went."""
-    route = exchange.route.path
-    now = perf_counter()
-    REQUESTS.inc(route, method if method in _METHODS else "other", str(int(exchange.status)))
-    REQUEST_SECONDS.observe(now - exchange.started, route)
-    if exchange.on_trial:
-        VERSION_REQUESTS.inc(exchange.model, route, str(int(exchange.status)))
-        VERSION_SECONDS.observe(now - exchange.started, exchange.model, route)
-    if exchange.refusal:
-        REJECTED.inc(exchange.refusal.code)
-    elif exchange.marked:
+    seconds = perf_counter() - exchange.started
+    if exchange.marked and not exchange.refusal:
         exchange.mark("respond", exchange.marked)
-    for stage, seconds in exchange.stages.items():
-        STAGE_SECONDS.observe(seconds, route, stage)
+    later(
+        _count_answered,
+        exchange.route.path,
+        method,
+        exchange.status,
+        seconds,
+        list(exchange.stages.items()),
+        exchange.model if exchange.on_trial else None,
+        exchange.refusal.code if exchange.refusal else None,
+    )
+
+
+def _count_answered(
+    route: str,
+    method: str,
+    status: int,
+    seconds: float,
+    stages: list[tuple[str, float]],
+    model_on_trial: str | None,
+    refused: str | None,
+) -> None:
+    status_code = str(int(status))
+    REQUESTS.inc(route, method if method in _METHODS else "other", status_code)
+    REQUEST_SECONDS.observe(seconds, route)
+    if model_on_trial is not None:
+        VERSION_REQUESTS.inc(model_on_trial, route, status_code)
+        VERSION_SECONDS.observe(seconds, model_on_trial, route)
+    if refused:
+        REJECTED.inc(refused)
+    for stage, spent in stages:
+        STAGE_SECONDS.observe(spent, route, stage)
 
 
 def prepared(exchange: Exchange, pictures: Sequence[Prepared]) -> None:
     """Count the pictures of one request, and note them for what else is told of it."""
-    route = exchange.route.path
-    kinds = {picture.kind for picture in pictures}
-    exchange.num_pictures = len(pictures)
-    exchange.prepared_as = kinds.pop() if len(kinds) == 1 else "mixed"
-    IMAGES_PER_REQUEST.observe(len(pictures), route)
-    for picture in pictures:
-        IMAGES.inc(route, picture.kind)
+    kinds = [picture.kind for picture in pictures]
+    exchange.num_pictures = len(kinds)
+    exchange.prepared_as = kinds[0] if kinds.count(kinds[0]) == len(kinds) else "mixed"
+    later(_count_prepared, exchange.route.path, kinds)
+
+
+def _count_prepared(route: str, kinds: list[InputKind]) -> None:
+    IMAGES_PER_REQUEST.observe(len(kinds), route)
+    for kind in set(kinds):
+        IMAGES.inc(route, kind, amount=kinds.count(kind))
 
 
 def classified(model: str, predictions: Sequence[Prediction]) -> None:
     """Count what was predicted."""
-    for prediction in predictions:
-        PREDICTIONS.inc(model, LABELS[prediction.class_index])
-        PROBABILITY.observe(prediction.probability)
-        if prediction.novelty is not None:
-            NOVELTY.observe(prediction.novelty)
-        if prediction.in_distribution is False:
+    later(_count_classified, model, predictions)
+
+
+def _count_classified(model: str, predictions: Sequence[Prediction]) -> None:
+    for made in predictions:
+        PREDICTIONS.inc(model, LABELS[made.class_index])
+        PROBABILITY.observe(made.probability)
+        if made.novelty is not None:
+            NOVELTY.observe(made.novelty)
+        if made.in_distribution is False:
             OUT_OF_DISTRIBUTION.inc()
 
 
@@ -173,7 +190,7 @@ def shadowed(
         SHADOW_PREDICTIONS.inc(candidate, LABELS[theirs.class_index])
         agrees = "true" if ours.class_index == theirs.class_index else "false"
         AGREEMENT.inc(stable, candidate, agrees)
-        difference = abs(ours.probability - float(theirs.probabilities[ours.class_index]))
+        difference = abs(ours.probability - theirs.by_label[ours.class_index])
         PROBABILITY_DIFFERENCE.observe(difference, stable, candidate)
 
 

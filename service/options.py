@@ -53,7 +53,8 @@ def validate(model: type[AnyOptions], typed: Mapping[str, Any], texts: Mapping[s
     """The options from JSON values and texts; refused where one is unknown, of a wrong type or out of
     range."""
     if not typed and not texts:
-        return model()
+        defaults: AnyOptions = _defaults(model)
+        return defaults
     values = merge(((name, _from_text(model, name, text)) for name, text in texts.items()), typed)
     if unknown := next((name for name in values if name not in model.model_fields), None):
         known = ", ".join(model.model_fields)
@@ -62,6 +63,11 @@ def validate(model: type[AnyOptions], typed: Mapping[str, Any], texts: Mapping[s
         return model.model_validate(values)
     except ValidationError as error:
         raise _explained(error) from None
+
+
+@cache
+def _defaults(model: type[AnyOptions]) -> AnyOptions:
+    return model()  # which is frozen: all may have the same
 
 
 def _from_text(model: type[Options], name: str, text: str) -> Any:

@@ -1,23 +1,21 @@
 """A request's pictures to network inputs, within the limits on their pixels, with errors that say which
 picture."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Final
 
 from fashion.decoding import OpenedPicture, Picture, open_picture
 from fashion.errors import NotANetworkInput, PictureError, UnreadablePicture
 from fashion.plain_png import read_plain_png
-from fashion.preparation import WORKING_SIDE, Prepared, PrepareMode, prepare
+from fashion.preparation import SIDE, WORKING_SIDE, Prepared, PrepareMode, prepare
 from service.exchange import Exchange
 from service.large_jobs import PIXELS_A_SECOND
 from service.refusals import Refusal, refusal_of, too_large
 from service.settings import Settings
 from service.work import TooLargeForTheLoop
 
-T = TypeVar("T")
-
+_PLAIN_SIZE: Final = (SIDE, SIDE)
 _WHAT_IS_WRONG: Final[dict[type[PictureError], str]] = {
     UnreadablePicture: "is not a readable picture",
     NotANetworkInput: "is not a network input",
@@ -39,33 +37,53 @@ def prepare_pictures(
     With `inline`, TooLargeForTheLoop is raised instead of decoding pictures that are not small.
     """
     count = len(pictures)
-    decode_one = partial(_decode, max_pixels=settings.max_picture_pixels, side=view_side)
-    prepare_one = partial(prepare, mode=mode, view_side=view_side)
-    opened = [_blaming(index, count, _open, data) for index, data in enumerate(pictures)]
+    began = perf_counter()
+    opened = [_open(index, count, data) for index, data in enumerate(pictures)]
     num_pixels = _check_pixels(opened, settings, inline=inline)
     exchange.expected_seconds = max(exchange.expected_seconds, num_pixels / PIXELS_A_SECOND)
+    began = exchange.mark("decode", began)
     prepared = []
     for index, picture in enumerate(opened):
+        if isinstance(picture, Picture):
+            prepared.append(_prepare(index, count, picture, mode, view_side))
+            continue
         exchange.check_time()
-        now = perf_counter()
-        decoded = _blaming(index, count, decode_one, picture)
-        now = exchange.mark("decode", now)
-        prepared.append(_blaming(index, count, prepare_one, decoded))
-        now = exchange.mark("prepare", now)
+        decoded = _decode(index, count, picture, settings, view_side)
+        began = exchange.mark("decode", began)
+        prepared.append(_prepare(index, count, decoded, mode, view_side))
+        began = exchange.mark("prepare", began)
+    exchange.mark("prepare", began)
     return prepared
 
 
-def _open(data: bytes) -> Picture | OpenedPicture:
+def _open(index: int, count: int, data: bytes) -> Picture | OpenedPicture:
     """Read a picture's header; the smallest and most usual kind comes decoded at once."""
     plain = read_plain_png(data)
-    return open_picture(data) if plain is None else Picture(plain, (plain.shape[1], plain.shape[0]))
+    if plain is not None:
+        return Picture(plain, _PLAIN_SIZE)
+    try:
+        return open_picture(data)
+    except PictureError as error:
+        raise _refused(index, count, error) from None
 
 
-def _decode(picture: Picture | OpenedPicture, *, max_pixels: int, side: int | None) -> Picture:
+def _decode(
+    index: int, count: int, picture: OpenedPicture, settings: Settings, view_side: int | None
+) -> Picture:
     """Decode an opened picture, at the scale that preparation needs."""
-    if isinstance(picture, Picture):
-        return picture
-    return picture.decode(max_pixels=max_pixels, target_side=max(WORKING_SIDE, side or 0))
+    try:
+        return picture.decode(
+            max_pixels=settings.max_picture_pixels, target_side=max(WORKING_SIDE, view_side or 0)
+        )
+    except PictureError as error:
+        raise _refused(index, count, error) from None
+
+
+def _prepare(index: int, count: int, picture: Picture, mode: PrepareMode, view_side: int | None) -> Prepared:
+    try:
+        return prepare(picture, mode, view_side=view_side)
+    except PictureError as error:
+        raise _refused(index, count, error) from None
 
 
 def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> int:
@@ -92,11 +110,8 @@ def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Setting
     return together
 
 
-def _blaming(index: int, count: int, step: Callable[..., T], *arguments: object) -> T:
-    """Run one step on one picture; its error says which picture, and what was wrong with it."""
-    try:
-        return step(*arguments)
-    except PictureError as error:
-        refusal = refusal_of(error)
-        message = f"Image {index + 1} of {count} {_WHAT_IS_WRONG.get(type(error), 'cannot be used')}: {error}"
-        raise Refusal(refusal.code, message, field=f"images[{index}]") from None
+def _refused(index: int, count: int, error: PictureError) -> Refusal:
+    """The refusal of one picture: it says which, and what is wrong with it."""
+    code = refusal_of(error).code
+    message = f"Image {index + 1} of {count} {_WHAT_IS_WRONG.get(type(error), 'cannot be used')}: {error}"
+    return Refusal(code, message, field=f"images[{index}]")

@@ -33,10 +33,15 @@ async def _receive_part(receive: Receive, held: Held, max_bytes: int) -> tuple[b
     if message["type"] == "http.disconnect":
         raise ClientGone
     part = message.get("body", b"")
+    hold_part(held, part, max_bytes)
+    return part, message.get("more_body", False)
+
+
+def hold_part(held: Held, part: bytes, max_bytes: int) -> None:
+    """Count a part of a body as held; refused where the body then has more than `max_bytes`."""
     held.hold(len(part))
     if held.bytes > max_bytes:
         raise body_too_large(max_bytes)
-    return part, message.get("more_body", False)
 
 
 async def wait_until_gone(receive: Receive) -> None:

@@ -34,6 +34,15 @@ PAGE_HEADERS: Final = (
 )
 
 
+_API_LINES: Final = b"".join([b"%b: %b\r\n" % header for header in API_HEADERS])
+_PAGE_LINES: Final = b"".join([b"%b: %b\r\n" % header for header in PAGE_HEADERS])
+
+
+def header_lines(route: Route) -> bytes:
+    """The same as they go over the wire."""
+    return _PAGE_LINES if route.is_page else _API_LINES
+
+
 def security_headers(route: Route) -> tuple[tuple[bytes, bytes], ...]:
     """The headers of every answer of `route`, refusals included."""
     return PAGE_HEADERS if route.is_page else API_HEADERS

@@ -17,6 +17,7 @@ import bentoml
 
 from fashion.preparation import Prepared
 from service import inference, metrics
+from service.answers import WrittenJson
 from service.batching import Batches, passes
 from service.bento import GuardedService, pinned_model
 from service.catalogue import Catalogue
@@ -27,7 +28,6 @@ from service.inference_protocol.endpoints import InferenceProtocol
 from service.operations import operations
 from service.pictures import prepare_pictures
 from service.schemas import (
-    ClassifyAnswer,
     ClassifyOptions,
     EncodeAnswer,
     GenerateAnswer,
@@ -136,15 +136,18 @@ class FashionService:
         return self.catalogue.ready
 
     @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
-    async def classify(self, incoming: Incoming) -> ClassifyAnswer:
+    async def classify(self, incoming: Incoming) -> WrittenJson:
         """Tell what each picture shows, how sure that is, and how unlike the training data it looks."""
         asked = await incoming.read(ClassifyOptions, self._settings, self._work)
         exchange = incoming.exchange
         tag, classifier = await self._trial.classifier(exchange, asked.options)
         copy, view_side = self._trial.copy(exchange, tag), classifier.view_side
         if self._is_small(asked) and not asked.options.explain:
-            with contextlib.suppress(TooLargeForTheLoop):
+            try:
                 prepared = self._prepare(exchange, asked, view_side, inline=True)
+            except TooLargeForTheLoop:
+                pass
+            else:
                 predictions = await self._batches.classify(exchange, classifier, prepared)
                 unexplained = [None] * len(predictions)
                 return inference.classified(tag, predictions, unexplained, copy, prepared)

@@ -13,7 +13,7 @@ import bentoml
 import yaml
 from bentoml.exceptions import BentoMLException
 
-from fashion.aliases import ALIAS_FILE, Aliases, ModelAliases, read_aliases
+from fashion.aliases import ALIAS_FILE, Aliases, ModelAliases, read_aliases, read_copy
 from fashion.errors import AliasError, DamagedArtifact, UnknownModel
 
 CLASSIFIER: Final = "fashion-classifier"
@@ -45,6 +45,10 @@ class AliasSource(Protocol):
         """What the aliases name now; AliasError where that cannot be told."""
         ...
 
+    def copy(self) -> Aliases | None:
+        """What the last change made them name, for whoever cannot read them; None where nobody knows."""
+        ...
+
     def stamp(self) -> object:
         """Something that differs whenever the aliases do, and costs next to nothing to get."""
         ...
@@ -59,6 +63,10 @@ class AliasFile:
     def read(self) -> Aliases:
         """See AliasSource.read."""
         return read_aliases(self._path)
+
+    def copy(self) -> Aliases | None:
+        """See AliasSource.copy."""
+        return read_copy(self._path)
 
     def stamp(self) -> object:
         """The file's identity, size and time of change, None where there is no file."""
@@ -90,6 +98,10 @@ class PinnedAliases:
                 f"{self._bento_yaml.name} does not tell this Bento's models: build it again"
             ) from error
         return Aliases(models={name: ModelAliases(stable=version) for name, version in pins.items()})
+
+    def copy(self) -> Aliases | None:
+        """None: an image is built anew, and never runs on what another named."""
+        return None
 
     def stamp(self) -> object:
         """Always the same: a Bento does not change."""

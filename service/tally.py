@@ -3,27 +3,40 @@ second.
 
 Under several workers each of its numbers is a write into a shared file, and a small request changes two
 dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is an addition
-to a dictionary; `flush()` writes the sums. What a worker counted since its last flush dies with it if it is
-killed, and nothing else is lost.
+to a dictionary, and what a request has to count waits in a list until then; `flush()` adds it up and writes
+the sums. What a worker counted since its last flush dies with it if it is killed, and nothing else is lost.
 """
 
 import asyncio
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable
+from itertools import pairwise
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
 FLUSH_SECONDS: Final = 0.05
 
 Labels = tuple[str, ...]
+Arguments = TypeVarTuple("Arguments")
 
 _tallies: Final[list[Callable[[], None]]] = []
+_later: Final[list[tuple[Callable[..., None], tuple[Any, ...]]]] = []
+
+
+def later(count: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+    """Call `count` at the next flush: the counting of many requests in a row takes a third of the time that
+    it takes between their answers."""
+    _later.append((count, arguments))
 
 
 def flush() -> None:
     """Hand everything that was counted to prometheus_client. Call it from one thread at a time."""
+    waiting = _later[:]
+    del _later[: len(waiting)]  # and not what other threads have added meanwhile
+    for count, arguments in waiting:
+        count(*arguments)
     for hand_over in _tallies:
         hand_over()
 
@@ -68,24 +81,26 @@ class HistogramTally:
         self.metric = _Summable(name, documentation, labels, buckets=buckets)
         self._bounds = buckets
         self._lock = Lock()
-        self._pending: dict[Labels, list[float]] = {}  # the sum, then a count for each bucket
+        self._pending: dict[Labels, list[float]] = {}
         _tallies.append(self._hand_over)
 
     def observe(self, amount: float, *labels: str) -> None:
         """Count one observation."""
-        bucket = bisect_left(self._bounds, amount)
         with self._lock:
-            sums = self._pending.get(labels)
-            if sums is None:
-                sums = self._pending[labels] = [0.0] * (len(self._bounds) + 2)
-            sums[0] += amount
-            sums[bucket + 1] += 1
+            amounts = self._pending.get(labels)
+            if amounts is None:
+                self._pending[labels] = [amount]
+            else:
+                amounts.append(amount)
 
     def _hand_over(self) -> None:
         with self._lock:
             pending, self._pending = self._pending, {}
-        for labels, (total, *counts) in pending.items():
-            (self.metric.labels(*labels) if labels else self.metric).add(total, counts)
+        for labels, amounts in pending.items():
+            amounts.sort()
+            up_to = [bisect_right(amounts, bound) for bound in self._bounds]
+            counts = [after - before for before, after in pairwise((0, *up_to, len(amounts)))]
+            (self.metric.labels(*labels) if labels else self.metric).add(sum(amounts), counts)
 
 
 class GaugeTally:
@@ -106,7 +121,7 @@ class GaugeTally:
 class _Summable(Histogram):
     """A Histogram that takes many observations at once."""
 
-    def add(self, total: float, counts: list[float]) -> None:
+    def add(self, total: float, counts: list[int]) -> None:
         """Add observations that sum to `total`; `counts` of them fell into each bucket, +Inf last."""
         self._sum.inc(total)
         for bucket, count in zip(self._buckets, counts, strict=True):

@@ -6,6 +6,7 @@ URL, and writes an answer by `to_http_response`, which serialises it twice. Both
 tests/http/test_bentoml_surface.py fails if an upgrade moves what this module relies on.
 """
 
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.exchange import SCOPE_KEY, Exchange
+from service.answers import WrittenJson
+from service.exchange import SCOPE_KEY, Exchange, Receive, Scope
 from service.incoming import Asked, read_request
 from service.options import AnyOptions
 from service.routes import JSON, PNG
@@ -35,21 +37,22 @@ from service.work import Work
 class Incoming:
     """A request as an endpoint gets it: not read yet, since the endpoint knows which options it takes."""
 
-    def __init__(self, request: Request) -> None:
-        self._scope = request.scope
-        self._receive = request.receive
-        self.exchange: Exchange = request.scope[SCOPE_KEY]
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._query: bytes = scope["query_string"]
+        self._receive = receive
+        self.exchange: Exchange = scope[SCOPE_KEY]
 
-    async def read(self, options: type[AnyOptions], settings: Settings, work: Work) -> Asked[AnyOptions]:
+    def read(
+        self, options: type[AnyOptions], settings: Settings, work: Work
+    ) -> Coroutine[Any, Any, Asked[AnyOptions]]:
         """Read pictures and options; raises the refusal of what cannot be read."""
-        query = self._scope["query_string"]
-        return await read_request(self.exchange, query, self._receive, options, settings, work)
+        return read_request(self.exchange, self._query, self._receive, options, settings, work)
 
 
 class _Input(bentoml.IODescriptor):
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> Any:  # noqa: ARG003 - BentoML's signature
-        return Incoming(request)
+        return Incoming(request.scope, request.receive)
 
 
 class _PicturesInput(_Input):
@@ -77,10 +80,18 @@ class GenerateInput(GenerateOptions, _Input):
 
 class _Output(bentoml.IODescriptor):
     @classmethod
+    def written(cls, answer: Any) -> tuple[bytes, str]:
+        """An endpoint's answer as bytes, and their media type."""
+        if isinstance(answer, WrittenJson):
+            return answer, JSON
+        if isinstance(answer, bytes):
+            return answer, PNG
+        return answer.__pydantic_serializer__.to_json(answer), JSON
+
+    @classmethod
     async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003 - BentoML's signature
-        if isinstance(obj, bytes):
-            return Response(obj, media_type=PNG)
-        return Response(obj.__pydantic_serializer__.to_json(obj), media_type=JSON)
+        body, media_type = cls.written(obj)
+        return Response(body, media_type=media_type)
 
 
 class ClassifyOutput(ClassifyAnswer, _Output):

@@ -82,7 +82,7 @@ class Measured:
 
     def figures(self) -> dict[str, float]:
         """Headline figures."""
-        probabilities = np.stack([made.probabilities for made in self.predictions])
+        probabilities = np.array([made.by_label for made in self.predictions])
         confidences = probabilities.max(axis=1)
         found = {
             "accuracy": float(self.right.mean()),

@@ -91,7 +91,7 @@ def as_json(made: Prediction) -> dict[str, Any]:
         "label": LABELS[made.class_index],
         "class_index": made.class_index,
         "probability": made.probability,
-        "probabilities": dict(zip(LABELS, made.probabilities.tolist(), strict=True)),
+        "probabilities": dict(zip(LABELS, made.by_label, strict=True)),
         "prediction_set": [LABELS[index] for index in made.prediction_set],
         "coverage": made.coverage,
         "novelty": made.novelty,

@@ -4,30 +4,18 @@ What it takes is what everything that stands around an endpoint costs; what `POS
 is reading options, pictures, the network and writing the answer.
 """
 
-from typing import Any
+from typing import Final
 
 import bentoml
-from starlette.requests import Request
-from starlette.responses import Response
 
 from benchmarks.apps.answering import CONSTANT_ANSWER
+from service.answers import WrittenJson
 from service.bento import GuardedService
-from service.routes import JSON
-from service.schemas import ClassifyAnswer
+from service.incoming import receive_whole
 from service.settings import settings
-from service.wire import ClassifyInput, ClassifyOutput
+from service.wire import ClassifyInput, ClassifyOutput, Incoming
 
-
-class _Received(ClassifyInput):
-    @classmethod
-    async def from_http_request(cls, request: Request, serde: Any) -> Any:  # noqa: ARG003 - BentoML's signature
-        return await request.body()
-
-
-class _Constant(ClassifyOutput):
-    @classmethod
-    async def to_http_response(cls, obj: Any, serde: Any) -> Response:  # noqa: ARG003 - BentoML's signature
-        return Response(obj, media_type=JSON)
+_CONSTANT: Final = WrittenJson(CONSTANT_ANSWER)
 
 
 @bentoml.service(
@@ -41,7 +29,8 @@ class _Constant(ClassifyOutput):
 class EmptyService:
     """One endpoint, which computes nothing."""
 
-    @bentoml.api(input_spec=_Received, output_spec=_Constant)
-    async def classify(self, body: bytes) -> ClassifyAnswer | bytes:
+    @bentoml.api(input_spec=ClassifyInput, output_spec=ClassifyOutput)
+    async def classify(self, incoming: Incoming) -> WrittenJson:
         """A constant."""
-        return CONSTANT_ANSWER
+        await receive_whole(incoming.exchange, incoming.exchange.receive, settings())
+        return _CONSTANT

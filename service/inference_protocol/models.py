@@ -107,7 +107,7 @@ def _predicted(predictions: Sequence[Prediction]) -> dict[str, Tensor]:
     return {
         "label": [LABELS[made.class_index].encode() for made in predictions],
         "class_index": np.array([made.class_index for made in predictions], dtype=np.int64),
-        "probabilities": np.stack([made.probabilities for made in predictions]),
+        "probabilities": np.array([made.by_label for made in predictions]),
         "prediction_set": sets,
         # None becomes NaN: not a number.
         "coverage": np.array([made.coverage for made in predictions], dtype=np.float64),

@@ -57,6 +57,22 @@ def test_promotion_and_rollback_change_the_next_answer(home: Path):
         assert client.post("/classify", files=parts(picture())).text == before
 
 
+def test_a_worker_that_starts_while_the_alias_file_is_damaged_serves_what_its_copy_says(
+    home: Path, caplog: pytest.LogCaptureFixture
+):
+    publish_tiny(home, "v1", seed=1)
+    publish_tiny(home, "v2", seed=2, alias=False)
+    promote(home / ALIAS_FILE, CLASSIFIER, "v2")
+    (home / ALIAS_FILE).write_text("{")
+    with serving(alias_poll_seconds=POLL) as client:
+        assert client.get("/readyz").status_code == 200
+        assert answering(client) == "fashion-classifier:v2"
+        assert "damaged" in caplog.text
+        shutil.copy((home / ALIAS_FILE).with_suffix(".copy"), home / ALIAS_FILE)
+        rollback(home / ALIAS_FILE, CLASSIFIER)
+        eventually(lambda: answering(client) == "fashion-classifier:v1")
+
+
 def test_a_worker_that_starts_while_stable_is_damaged_serves_what_was_stable_before(home: Path):
     publish_tiny(home, "v1", seed=1)
     publish_tiny(home, "v2", seed=2, alias=False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fashion.aliases import ALIAS_FILE, promote, read_aliases, rollback, withdraw_candidate
+from fashion.aliases import ALIAS_FILE, promote, read_aliases, read_copy, rollback, withdraw_candidate
 from fashion.errors import AliasError
 
 
@@ -71,3 +71,12 @@ def test_writers_at_the_same_time_lose_nothing(path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: promote(path, f"m{number}", "v1"), range(40)))
     assert len(read_aliases(path).models) == 40
+
+
+def test_every_change_leaves_a_copy_that_outlives_a_damaged_file(path: Path) -> None:
+    assert read_copy(path) is None
+    changed = promote(path, "model", "v1")
+    path.write_text("{")
+    assert read_copy(path) == changed
+    path.with_suffix(".copy").write_text("{")
+    assert read_copy(path) is None

@@ -241,3 +241,12 @@ def test_most_real_photographs_become_a_light_garment_on_black(photographs_folde
         around = np.concatenate((made[0, :4], made[0, -4:], made[-1, :4], made[-1, -4:]))
         clean += bool(around.mean() < 40 and made[8:20, 8:20].mean() > 80)
     assert clean >= 0.75 * len(names)
+
+
+def test_a_view_beside_it_does_not_change_a_photographs_network_input() -> None:
+    image = picture(photograph())
+    alone, beside = prepare(image, "photograph"), prepare(image, "photograph", view_side=64)
+    assert beside.view is not None
+    assert beside.view.shape == (64, 64, 3)
+    for _ in range(2):  # it is made when it is first asked for
+        np.testing.assert_array_equal(beside.network_input, alone.network_input)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import REGISTRY, Histogram
 
-from service.tally import CounterTally, GaugeTally, HistogramTally, flush
+from service.tally import CounterTally, GaugeTally, HistogramTally, flush, later
 
 BOUNDS = (1.0, 2.5, 5.0)
 AMOUNTS = (0.0, 0.5, 1.0, 1.0001, 2.5, 4.0, 5.0, 5.1, 1e9)
@@ -68,3 +68,13 @@ def test_threads_lose_no_count() -> None:
     assert value("tally_threads_total") == 8_000
     assert value("tally_thread_seconds_count") == 8_000
     assert value("tally_thread_seconds_bucket", le="2.5") == 8_000
+
+
+def test_what_is_to_be_counted_later_is_counted_once_by_the_next_flush() -> None:
+    counter = CounterTally("tally_later", "Later", ("code",))
+    later(counter.inc, "a")
+    later(counter.inc, "a")
+    assert value("tally_later_total", code="a") is None
+    flush()
+    flush()
+    assert value("tally_later_total", code="a") == 2
