@@ -4,12 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fashion.errors import InvalidValue
-from training.recipes.classifiers import (
-    classifier,
-    classifier_mixed,
-    classifier_released,
-    classifier_whole,
-)
+from training.recipes.classifiers import classifier, classifier_mixed, classifier_released
 from training.recipes.judge import judge
 from training.recipes.photographs import photograph_classifier
 from training.recipes.plane import vae_2d
@@ -20,7 +15,6 @@ from training.recipes.vae import vae, vae_likelihood, vae_released
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-mixed": classifier_mixed,
-    "classifier-whole": classifier_whole,
     "classifier-released": classifier_released,
     "photograph-classifier": photograph_classifier,
     "vae": vae,

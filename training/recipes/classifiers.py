@@ -1,7 +1,5 @@
 """Recipes of classifiers: the quick default and the one behind the release."""
 
-from dataclasses import replace
-
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
 from training.networks.classifiers import ResidualSettings
@@ -42,11 +40,11 @@ def classifier_mixed() -> Recipe:
     )
 
 
-def classifier_whole() -> Recipe:
-    """The second course: the first one's network goes on with whole pictures, and more of them."""
+def classifier_released() -> Recipe:
+    """The one that is served: the first course's network goes on with whole pictures, and more of them."""
     return Recipe(
-        name="classifier-whole",
-        summary="the second course of the released classifier: classifier-mixed goes on without CutMix",
+        name="classifier-released",
+        summary="the classifier behind the release: trains classifier-mixed, then goes on without CutMix",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=12,
@@ -58,20 +56,6 @@ def classifier_whole() -> Recipe:
         ),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5),
         released_as=RELEASED_AS,
-        builds_on={START: classifier_mixed()},
-    )
-
-
-def classifier_released() -> Recipe:
-    """The one that is served: the mean of the weights that a third course passes at a constant rate."""
-    second = classifier_whole()
-    return replace(
-        second,
-        name="classifier-released",
-        summary="the classifier behind the release: trains classifier-whole, and then averages weights",
-        optimisation=replace(
-            second.optimisation, epochs=8, learning_rate=1e-3, schedule="constant", average_decay=1.0
-        ),
         quantise=True,
-        builds_on={START: second},
+        builds_on={START: classifier_mixed()},
     )
