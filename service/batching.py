@@ -43,6 +43,7 @@ class Batches:
         """Put at most `max_pictures` into one pass, a larger request into a pass of its own."""
         self._max_pictures: Final = max_pictures
         self._waiting: deque[_Waiting] = deque()
+        self._gave_way = False
 
     async def classify(
         self, exchange: Exchange, classifier: Classifier, pictures: list[Prepared]
@@ -56,6 +57,13 @@ class Batches:
         return await answer
 
     def _pass(self, loop: asyncio.AbstractEventLoop) -> None:
+        if len(self._waiting) > 1 and not self._gave_way:
+            # Those whom the pass before answered send their next requests just now. Without this turn they
+            # and those who wait would take turns for ever, and passes be half as large.
+            self._gave_way = True
+            loop.call_soon(self._pass, loop)
+            return
+        self._gave_way = False
         batch = self._next_batch()
         if self._waiting:
             loop.call_soon(self._pass, loop)  # after what this batch lets go on

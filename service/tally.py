@@ -8,6 +8,7 @@ the sums. What a worker counted since its last flush dies with it if it is kille
 """
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
@@ -15,6 +16,8 @@ from threading import Lock
 from typing import Any, Final, TypeVarTuple
 
 from prometheus_client import Counter, Gauge, Histogram
+
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 0.05
 
@@ -46,7 +49,10 @@ async def flush_often() -> None:
     try:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            flush()
+            try:
+                flush()
+            except Exception:  # or nothing would be counted any more, and what waits would pile up
+                logger.exception("Some of what was counted is lost")
     finally:
         flush()
 

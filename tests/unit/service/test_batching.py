@@ -69,6 +69,25 @@ def test_a_pass_has_no_more_pictures_than_the_limit_unless_one_request_has(class
     assert classifier.passes == [3, 4, 6, 1]
 
 
+async def a_turn_apart(classifier: Counting, num_before: int) -> None:
+    """Ask for so many, and for one more a turn of the loop later."""
+    batches = Batches(16)
+    before = (batches.classify(exchange(), classifier, pictures(1)) for _ in range(num_before))
+    asked = [asyncio.create_task(each) for each in before]
+    await asyncio.sleep(0)
+    await asyncio.gather(*asked, batches.classify(exchange(), classifier, pictures(1)))
+
+
+def test_who_comes_a_turn_after_several_shares_their_pass(classifier: Counting) -> None:
+    asyncio.run(a_turn_apart(classifier, num_before=2))
+    assert classifier.passes == [3]
+
+
+def test_a_lone_request_does_not_give_way(classifier: Counting) -> None:
+    asyncio.run(a_turn_apart(classifier, num_before=1))
+    assert classifier.passes == [1, 1]
+
+
 def test_a_picture_that_fails_fails_its_own_request_alone(classifier: Counting) -> None:
     good, bad, late = ask(Batches(16), classifier, [pictures(2), pictures(1, side=27), pictures(1)])
     assert isinstance(good, list)

@@ -1,11 +1,12 @@
 """What is added up in the process says the same as prometheus_client counting by itself."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from prometheus_client import REGISTRY, Histogram
 
-from service.tally import CounterTally, GaugeTally, HistogramTally, flush, later
+from service.tally import CounterTally, GaugeTally, HistogramTally, flush, flush_often, later
 
 BOUNDS = (1.0, 2.5, 5.0)
 AMOUNTS = (0.0, 0.5, 1.0, 1.0001, 2.5, 4.0, 5.0, 5.1, 1e9)
@@ -78,3 +79,18 @@ def test_what_is_to_be_counted_later_is_counted_once_by_the_next_flush() -> None
     flush()
     flush()
     assert value("tally_later_total", code="a") == 2
+
+
+def test_counting_goes_on_after_something_that_could_not_be_counted() -> None:
+    counter = CounterTally("tally_goes_on", "Goes on", ("code",))
+
+    async def count() -> None:
+        flushing = asyncio.create_task(flush_often())
+        later(counter.inc)  # without its label
+        await asyncio.sleep(0.2)
+        later(counter.inc, "a")
+        await asyncio.sleep(0.2)
+        assert value("tally_goes_on_total", code="a") == 1
+        flushing.cancel()
+
+    asyncio.run(count())
