@@ -39,6 +39,8 @@ class Direct:
             return False
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
+        if cycle.transport.is_closing():  # nobody is left to read it
+            return True
         own = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])  # the date
         cycle.transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n%b" % (own, head, body))
         cycle.message_event.set()
