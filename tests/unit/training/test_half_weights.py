@@ -47,9 +47,10 @@ def test_the_graph_computes_in_32_bits_what_torch_does_with_the_rounded_weights(
 
 def test_rounding_leaves_the_network_that_is_trained_alone():
     network = graph(half_weights=True).module
-    before = network[0].weight.detach().clone()
+    weight = network.get_parameter("0.weight").detach()
+    before = weight.clone()
 
-    changed = rounded(network)[0].weight.detach()
+    changed = rounded(network).get_parameter("0.weight").detach()
 
-    assert torch.equal(network[0].weight, before)
+    assert torch.equal(weight, before)
     assert 0 < float((changed - before).abs().max()) < 1e-3

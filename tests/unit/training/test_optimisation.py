@@ -14,7 +14,8 @@ def averaged(decay: float, weights: list[float]) -> float:
     for weight in weights:
         torch.nn.init.constant_(layer.weight, weight)
         average.update_parameters(layer)
-    return float(average.module.weight.detach())
+    (averaged_weight,) = average.module.parameters()
+    return float(averaged_weight.detach())
 
 
 def test_without_decay_all_steps_count_alike():
