@@ -59,8 +59,8 @@ class TwoModeDecoder(nn.Module):
         """The switch's decoder; on the way from one to the other a blend of both."""
         drawn, switch = latents[:, : self.layout.drawn], latents[:, self.layout.drawn, None, None]
         share = (0.5 + _STEEPNESS * switch).clamp(0, 1)
-        logits: Tensor = share * self.smooth(drawn[:, : self.layout.content])
-        logits = logits + (1 - share) * self.textured(drawn)
+        smooth, textured = self.smooth(drawn[:, : self.layout.content]), self.textured(drawn)
+        logits: Tensor = share * smooth + (1 - share) * textured
         return logits
 
     def texture_like_smooth(self) -> None:
