@@ -1,10 +1,9 @@
 """The prior of an autoencoder with two modes: both lie in one mixture of Gaussians for each label.
 
-Pictures are encoded into the smooth mode, whose mixture follows their latents as closely as it may. The
-textured mode of a label is the one Gaussian that its decoder was taught with (`texturing.py`): one component
-has the label's latents as a whole, its own label, and grain. The density of the ELBO has both modes, and
-pictures of any label are drawn from that very density; a label that is asked for is drawn from the textured
-mode alone.
+The content is spread alike in both, as the latents of the label's pictures are. Pictures are encoded into the
+smooth mode; the textured one has the label's number and grain beside the content. The density of the ELBO has
+both modes, and pictures of any label are drawn from that very density; a label that is asked for is drawn
+from the textured mode alone.
 """
 
 from typing import Final
@@ -20,23 +19,23 @@ SMOOTH_SHARE: Final = 0.1
 """How often pictures of any label are smooth; pictures that are encoded pay its logarithm (docs/vae.md)."""
 
 
-def with_textured_mode(
-    smooth: GaussianMixture,
-    whole: GaussianMixture,
-    layout: LatentLayout,
-    smooth_share: float = SMOOTH_SHARE,
+def with_both_modes(
+    content: GaussianMixture, layout: LatentLayout, smooth_share: float = SMOOTH_SHARE
 ) -> GaussianMixture:
-    """One prior of two of the content alone; `smooth` follows the latents, `whole` is a Gaussian a label."""
+    """The prior of all dimensions, of one of the content alone."""
     none, own = np.zeros((NUM_LABELS, NUM_LABELS)), np.eye(NUM_LABELS)
-    parts = [_mode(whole, layout, own, LABEL_DEVIATION, TEXTURED), _mode(smooth, layout, none, 1.0, SMOOTH)]
+    parts = [
+        _mode(content, layout, own, LABEL_DEVIATION, TEXTURED),
+        _mode(content, layout, none, 1.0, SMOOTH),
+    ]
     means, factors = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
-    shares = [(1 - smooth_share) * whole.weights, smooth_share * smooth.weights]
+    shares = [(1 - smooth_share) * content.weights, smooth_share * content.weights]
     return GaussianMixture(
         weights=np.concatenate(shares, axis=1),
         means=means,
         factors=factors,
-        label_frequencies=smooth.label_frequencies,
-        asked_weights=np.concatenate([whole.weights, np.zeros_like(smooth.weights)], axis=1),
+        label_frequencies=content.label_frequencies,
+        asked_weights=np.concatenate([content.weights, np.zeros_like(content.weights)], axis=1),
     )
 
 

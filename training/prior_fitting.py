@@ -6,8 +6,7 @@ pictures, and is worth several nats of the ELBO. Mixed by the labels' frequencie
 over all latents, the one that `log_density` evaluates. Latents come from the exported encoder, so that the
 artifact alone decides.
 
-Of an autoencoder with two modes the encoder's latents are the smooth one's; the textured mode is added to
-their mixtures (`mode_priors.py`).
+Of an autoencoder with two modes the mixtures are of the content that both have (`mode_priors.py`).
 """
 
 import io
@@ -28,7 +27,7 @@ from fashion.manifest import Prior
 from fashion.prior import GaussianMixture
 from training.dataset import Dataset
 from training.latent_layout import LatentLayout
-from training.mode_priors import with_textured_mode
+from training.mode_priors import with_both_modes
 from training.posteriors import posteriors_of
 from training.rewriting import rewrite_artifact
 
@@ -59,8 +58,7 @@ def add_prior(
     content = latents if layout is None else latents[:, : layout.content]
     fitted = fit_prior(content, labels, components=components, seed=seed)
     if layout is not None:
-        whole = fit_prior(content, labels, components=1, seed=seed)
-        fitted = with_textured_mode(fitted, whole, layout)
+        fitted = with_both_modes(fitted, layout)
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
     return rewrite_artifact(artifact, {"prior": prior}, {PRIOR_FILE: prior_bytes(fitted)})
 

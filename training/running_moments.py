@@ -8,13 +8,14 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fashion.labels import NUM_LABELS
 
 # Added to every variance, as a share of their mean: directions in which nothing varies have no distance.
 _LEAST_VARIANCE: Final = 1e-3
-# As if so many latents of each label had been seen before, of N(0, I).
-_SEEN_BEFORE: Final = 50.0
+# As if so many latents of each label had been seen before, of N(0, I): a Gaussian needs a covariance.
+_SEEN_BEFORE: Final = 1.0
 
 
 class RunningMoments(nn.Module):
@@ -59,6 +60,33 @@ def towards(values: Tensor, made: RunningMoments, real: RunningMoments) -> Tenso
     centred = values.float() - mean
     slopes: Tensor = centred @ shift + ((centred @ slope) * centred).sum(dim=1)
     return slopes.mean()
+
+
+class LabelMeans(nn.Module):
+    """The mean of what was added for each label; older batches fade by `decay`."""
+
+    def __init__(self, size: int, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("count", torch.zeros(NUM_LABELS))
+        self.register_buffer("mean", torch.zeros(NUM_LABELS, size))
+
+    @torch.no_grad()
+    def add(self, values: Tensor, labels: Tensor) -> None:
+        """One batch (batch, size) with labels (batch,)."""
+        told, number = functional.one_hot(labels, NUM_LABELS).float(), self.get_buffer("count")
+        own = told.sum(dim=0)
+        means = told.T @ values.detach().float() / own.clamp_min(1)[:, None]
+        weight = torch.where(own > 0, (1 / (number + 1)).clamp_min(1 - self.decay), 0)
+        self.get_buffer("mean").lerp_(means, weight[:, None])
+        number += own > 0
+
+
+def towards_labels(values: Tensor, labels: Tensor, made: LabelMeans, real: LabelMeans) -> Tensor:
+    """A scalar whose gradient moves `values` (batch, size) so that every label's mean comes nearer to the
+    real one, by the squared distance."""
+    shift = 2 * (made.get_buffer("mean") - real.get_buffer("mean"))
+    return (values.float() * shift[labels]).sum(dim=1).mean()
 
 
 def _transport(made: Tensor, real: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ that a label's latents have together, with the label and with grain. Four terms 
 - realism: a discriminator of labelled pictures should take them for real ones (hinge loss, Lim and Ye 2017,
   arXiv:1705.02894);
 - moments: what a *critic*, a frozen classifier, makes of them should have the mean and covariance that it has
-  on real pictures;
+  on real pictures, and the mean of every label;
 - features: what is drawn from a picture's latent should look to the critic like that picture (Johnson et al.
   2016, arXiv:1603.08155), so that both modes mean the same garment;
 - label: the critic should recognise the label.
@@ -35,7 +35,7 @@ from training.networks.classifiers import ResidualBlock, ResidualClassifier, Res
 from training.networks.discriminators import Discriminator, hinge, unreality
 from training.networks.two_modes import TwoModeAutoencoder
 from training.ranges import NotNegative
-from training.running_moments import LabelGaussians, RunningMoments, towards
+from training.running_moments import LabelGaussians, LabelMeans, RunningMoments, towards, towards_labels
 from training.sample_quality import frechet_distance
 from training.systems import Batch, ExportGraph, System, Terms
 
@@ -61,7 +61,7 @@ class TexturingSettings:
     realism_weight: NotNegative = 1.0
     moment_weight: NotNegative = 3.0
     feature_weight: NotNegative = 1.0
-    label_weight: NotNegative = 0.1
+    label_weight: NotNegative = 0.3
 
     @property
     def layout(self) -> LatentLayout:
@@ -104,6 +104,8 @@ class TexturingSystem(System):
         self.contents = LabelGaussians(self.layout.content)
         self.real = RunningMoments(sum(channels), _DECAY_OF_REAL)
         self.made = RunningMoments(sum(channels), _DECAY_OF_MADE)
+        self.real_labels = LabelMeans(sum(channels), _DECAY_OF_REAL)
+        self.made_labels = LabelMeans(sum(channels), _DECAY_OF_MADE)
         for frozen in self._frozen():
             frozen.requires_grad_(False)
 
@@ -144,15 +146,13 @@ class TexturingSystem(System):
         with torch.no_grad():
             wanted = self._looked_at(real)
         found = self._looked_at(decoded)
-        self.real.add(wanted.features)
-        self.made.add(found.features)
+        moments = self._moments(found.features, wanted.features, labels)
         with _unmoved(self.discriminator):
             realism = unreality(self.discriminator(decoded, found.maps, labels))
         telling_apart = hinge(
             self.discriminator(real, wanted.maps, labels),
             self.discriminator(decoded.detach(), [maps.detach() for maps in found.maps], labels),
         )
-        moments = towards(found.features, self.made, self.real)
         features = _distance(found.maps, wanted.maps, middle)
         label = functional.cross_entropy(found.logits, labels)
         settings = self.settings
@@ -197,6 +197,15 @@ class TexturingSystem(System):
             own = sample_latents(*self.network.encoder.content(batch.images))
             self.contents.add(own, batch.labels)
             return torch.cat([own[:middle], self.contents.sample(batch.labels[middle:])])
+
+    def _moments(self, found: Tensor, wanted: Tensor, labels: Tensor) -> Tensor:
+        """What brings the critic's features on average to where they are on real pictures."""
+        self.real.add(wanted)
+        self.made.add(found)
+        self.real_labels.add(wanted, labels)
+        self.made_labels.add(found, labels)
+        by_label = towards_labels(found, labels, self.made_labels, self.real_labels)
+        return towards(found, self.made, self.real) + by_label
 
     def _textured(self, contents: Tensor, labels: Tensor) -> Tensor:
         """Images (batch, 28, 28) of contents (batch, content) and labels, with grain."""

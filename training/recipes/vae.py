@@ -53,7 +53,7 @@ def vae_released() -> Recipe:
         summary="the VAE behind the release: trains vae-likelihood and a critic, then a textured mode",
         system=TexturingSettings(NETWORK, critic=ResidualSettings(downsampling="stride")),
         optimisation=Optimisation(
-            epochs=4,
+            epochs=5,
             batch_size=64,
             learning_rate=1e-3,
             momentum=0.5,

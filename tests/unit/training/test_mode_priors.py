@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fashion.labels import NUM_LABELS
 from fashion.prior import GaussianMixture
 from training.latent_layout import SWITCH_LOG_VARIANCE, LatentLayout
-from training.mode_priors import with_textured_mode
+from training.mode_priors import with_both_modes
 from training.prior_fitting import fit_prior, log_density, prior_bytes
 
 LAYOUT = LatentLayout(content=2, grain=3)
@@ -25,13 +25,13 @@ def contents() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 @pytest.fixture(scope="module")
-def smooth() -> GaussianMixture:
+def content() -> GaussianMixture:
     return fit_prior(*contents(), components=2)
 
 
 @pytest.fixture(scope="module")
-def prior(smooth: GaussianMixture) -> GaussianMixture:
-    return with_textured_mode(smooth, fit_prior(*contents(), components=1), LAYOUT, smooth_share=0.2)
+def prior(content: GaussianMixture) -> GaussianMixture:
+    return with_both_modes(content, LAYOUT, smooth_share=0.2)
 
 
 def test_a_label_that_is_asked_for_is_textured_and_told_by_its_number(prior: GaussianMixture) -> None:
@@ -51,16 +51,16 @@ def test_pictures_of_any_label_come_from_the_density_with_both_its_modes(prior: 
 
 
 def test_a_latent_of_the_smooth_mode_pays_the_share_of_its_mode_and_nothing_else(
-    prior: GaussianMixture, smooth: GaussianMixture
+    prior: GaussianMixture, content: GaussianMixture
 ) -> None:
-    random, content = np.random.default_rng(0), contents()[0][:50]
+    random, latents = np.random.default_rng(0), contents()[0][:50]
     others = random.standard_normal((50, LAYOUT.size - 3)).astype(np.float32)
     spread = np.exp(SWITCH_LOG_VARIANCE / 2)
     switch = (1 + spread * random.standard_normal((50, 1))).astype(np.float32)
     posterior = -0.5 * (np.square(others) + log(2 * np.pi)).sum(axis=1)
     posterior -= (0.5 * (np.square((switch - 1) / spread) + log(2 * np.pi)) + np.log(spread))[:, 0]
-    paid = posterior - log_density(prior, np.concatenate([content, others, switch], axis=1))
-    np.testing.assert_allclose(paid, -log(0.2) - log_density(smooth, content), atol=1e-3)
+    paid = posterior - log_density(prior, np.concatenate([latents, others, switch], axis=1))
+    np.testing.assert_allclose(paid, -log(0.2) - log_density(content, latents), atol=1e-3)
 
 
 def test_it_is_the_same_after_reading_it_from_its_file(prior: GaussianMixture) -> None:

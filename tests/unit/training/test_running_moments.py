@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fashion.labels import NUM_LABELS
-from training.running_moments import LabelGaussians, RunningMoments, towards
+from training.running_moments import LabelGaussians, LabelMeans, RunningMoments, towards, towards_labels
 from training.sample_quality import frechet_distance
 
 
@@ -90,3 +90,22 @@ def test_before_anything_was_seen_every_label_is_standard_normal() -> None:
     torch.manual_seed(0)
     drawn = LabelGaussians(2).sample(torch.zeros(20_000, dtype=torch.int64))
     torch.testing.assert_close(drawn.T.cov(), torch.eye(2), atol=0.05, rtol=0)
+
+
+def test_means_by_label_are_of_the_label_alone_and_wait_for_its_first_picture() -> None:
+    means = LabelMeans(2, decay=1.0)
+    for seed in range(3):
+        means.add(cloud(100, seed=seed, centre=2), torch.zeros(100, dtype=torch.int64))
+    torch.testing.assert_close(means.get_buffer("mean")[0], torch.full((2,), 2.0), atol=0.2, rtol=0)
+    assert (means.get_buffer("mean")[1:] == 0).all()
+
+
+def test_every_label_is_moved_towards_its_own_mean() -> None:
+    real, made = LabelMeans(2, 1.0), LabelMeans(2, 1.0)
+    values, labels = torch.zeros(4, 2, requires_grad=True), torch.tensor([0, 0, 1, 1])
+    real.add(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, -3.0], [0.0, -3.0]]), labels)
+    made.add(values, labels)
+    towards_labels(values, labels, made, real).backward()
+    assert values.grad is not None
+    torch.testing.assert_close(values.grad[0], torch.tensor([-0.5, 0.0]))
+    torch.testing.assert_close(values.grad[3], torch.tensor([0.0, 1.5]))
