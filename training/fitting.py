@@ -199,7 +199,7 @@ def fit(
     system.build_on(foundations or {})
     module = Fitting(recipe, system, training, validation, seed)
     module.to(memory_format=torch.channels_last)
-    latest = recipe.optimisation.refit
+    latest = recipe.optimisation.refit or recipe.optimisation.keep_last
     keeper = KeepBestAndLast(folder, f"validation/{module.system.monitor}", latest=latest)
     extra = _extra_callbacks(recipe, keeper.monitor)
     trainer = _build_trainer(recipe, folder, machine, processes, [*callbacks, *extra, keeper])

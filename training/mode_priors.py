@@ -15,7 +15,7 @@ from fashion.labels import NUM_LABELS
 from fashion.prior import GaussianMixture
 from training.latent_layout import LABEL_DEVIATION, SMOOTH, SWITCH_LOG_VARIANCE, TEXTURED, LatentLayout
 
-SMOOTH_SHARE: Final = 0.1
+SMOOTH_SHARE: Final = 0.12
 """How often pictures of any label are smooth; pictures that are encoded pay its logarithm (docs/vae.md)."""
 
 

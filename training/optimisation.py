@@ -40,6 +40,8 @@ class Optimisation:
     refit: bool = False
     """Whether validation's pictures are trained on as well, once nothing is left to be chosen by them; the
     last epoch is then kept, and what is said of validation is said of pictures that were trained on."""
+    keep_last: bool = False
+    """Whether the last epoch is kept, not the best on validation: for figures too coarse to tell epochs apart."""
     patience: CountOrZero = 0
     """Epochs without a better validation figure before stopping early; 0: train to the end."""
 

@@ -60,6 +60,7 @@ def vae_released() -> Recipe:
             warm_up=0.05,
             weight_decay=0.0,
             average_decay=0.998,
+            keep_last=True,
         ),
         released_as=RELEASED_AS,
         builds_on={AUTOENCODER: vae_likelihood(), CRITIC: classifier()},
