@@ -41,7 +41,7 @@ class Optimisation:
     """Whether validation's pictures are trained on as well, once nothing is left to be chosen by them; the
     last epoch is then kept, and what is said of validation is said of pictures that were trained on."""
     keep_last: bool = False
-    """Whether the last epoch is kept, not the best on validation: for figures too coarse to tell epochs apart."""
+    """Whether the last epoch is kept, not the best on validation, whose figure may be too coarse to tell."""
     patience: CountOrZero = 0
     """Epochs without a better validation figure before stopping early; 0: train to the end."""
 

@@ -41,8 +41,11 @@ def test_calibrations_pictures_are_never_among_them():
     assert not seen & {image.tobytes() for image in SPLIT.calibration.images}
 
 
-def test_a_refit_keeps_its_last_epoch_whatever_validation_says(tmp_path: Path):
-    refit = recipe("learning_rate=1")  # which destroys the network: the first epoch would be the best
+@pytest.mark.parametrize("asked", ["refit=true", "keep_last=true"])
+def test_the_last_epoch_is_kept_where_it_is_asked_for_whatever_validation_says(tmp_path: Path, asked: str):
+    refit = recipe(
+        "refit=false", "learning_rate=1", asked
+    )  # which destroys the network: the first epoch would be the best
     settings = RunSettings.of(refit, seed=0, precision="fp32")
     folder = RunFolder.start(tmp_path / "run", settings)
     training, validation = load_pictures(refit, SPLIT)
