@@ -3,7 +3,7 @@
 content   what the encoder finds in a picture, the same for both modes
 label     one number a label, which the textured mode draws by; 1 for the label that is drawn, else 0
 grain     chance that no picture is asked about: texture, and all that fifteen nats cannot tell
-switch    1 for the smooth mode, -1 for the textured one
+switch    about 1 in the smooth mode, about -1 in the textured one; the decoder goes by its sign
 
 Pictures are encoded into the smooth mode. There label and grain say nothing: posterior and prior are both
 N(0, 1), so they cost no nats, and the encoder stays ignorant of labels.

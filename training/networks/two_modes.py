@@ -7,12 +7,12 @@ a dimension that says which is meant (`latent_layout.py`).
 """
 
 from dataclasses import replace
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fashion.preparation import SIDE
 from training.latent_layout import SMOOTH, SWITCH_LOG_VARIANCE, LatentLayout
 from training.networks.autoencoders import (
     ConvolutionalDecoder,
@@ -20,9 +20,6 @@ from training.networks.autoencoders import (
     ConvolutionalSettings,
     Posterior,
 )
-
-# Steepness about the middle of the switch: beyond a quarter of the way one decoder alone is seen.
-_STEEPNESS: Final = 2.0
 
 
 class TwoModeEncoder(nn.Module):
@@ -56,12 +53,11 @@ class TwoModeDecoder(nn.Module):
         self.textured = ConvolutionalDecoder(replace(settings, latent_size=layout.drawn))
 
     def forward(self, latents: Tensor) -> Tensor:
-        """The switch's decoder; on the way from one to the other a blend of both."""
-        drawn, switch = latents[:, : self.layout.drawn], latents[:, self.layout.drawn, None, None]
-        share = (0.5 + _STEEPNESS * switch).clamp(0, 1)
-        smooth, textured = self.smooth(drawn[:, : self.layout.content]), self.textured(drawn)
-        logits: Tensor = share * smooth + (1 - share) * textured
-        return logits
+        """Each latent by the decoder of its mode: from 0 on the switch means smooth."""
+        drawn, is_smooth = latents[:, : self.layout.drawn], latents[:, self.layout.drawn] >= 0
+        smooth = _where_asked(is_smooth.any(), self.smooth, drawn[:, : self.layout.content])
+        textured = _where_asked((~is_smooth).any(), self.textured, drawn)
+        return torch.where(is_smooth[:, None, None], smooth, textured)
 
     def texture_like_smooth(self) -> None:
         """Begin the textured mode with the weights of the smooth one, deaf to label and grain."""
@@ -80,3 +76,16 @@ class TwoModeAutoencoder(nn.Module):
         super().__init__()
         self.encoder = TwoModeEncoder(settings, layout)
         self.decoder = TwoModeDecoder(settings, layout)
+
+
+def _where_asked(is_asked: Tensor, decoder: nn.Module, latents: Tensor) -> Tensor:
+    """A decoder's logits; the exported graph computes none where no latent of the batch asks for them."""
+    if not torch.compiler.is_exporting():
+        logits: Tensor = decoder(latents)
+        return logits
+    chosen: Tensor = torch.cond(is_asked, lambda own: decoder(own).contiguous(), _blank, (latents,))
+    return chosen
+
+
+def _blank(latents: Tensor) -> Tensor:
+    return latents.new_zeros(latents.shape[0], SIDE, SIDE)

@@ -1,11 +1,17 @@
 """The autoencoder of two modes as it is served: what the switch shows, and where pictures are encoded to."""
 
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor
 
 from fashion.labels import NUM_LABELS
 from tests.unit.training.test_autoencoders import TINY, random_batch
+from training.autoencoding import ServedDecoder, served_graphs
+from training.branches import branches_of
+from training.export import export_graph
 from training.latent_layout import SMOOTH, SWITCH_LOG_VARIANCE, TEXTURED, LatentLayout
 from training.networks.two_modes import TwoModeAutoencoder
 
@@ -46,9 +52,31 @@ def test_the_switch_shows_one_decoder_wherever_its_modes_reach(network: TwoModeA
         torch.testing.assert_close(decoder(latents_at(switch)), decoder.textured(drawn))
 
 
-def test_between_the_modes_lies_their_blend(network: TwoModeAutoencoder) -> None:
-    ends = [network.decoder(latents_at(switch)) for switch in (SMOOTH, TEXTURED)]
-    torch.testing.assert_close(network.decoder(latents_at(0)), (ends[0] + ends[1]) / 2)
+def test_every_latent_of_a_batch_is_decoded_in_its_own_mode(network: TwoModeAutoencoder) -> None:
+    smooth, textured = (network.decoder(latents_at(switch)) for switch in (SMOOTH, TEXTURED))
+    mixed = latents_at(SMOOTH)
+    mixed[1::2, -1] = TEXTURED
+    torch.testing.assert_close(network.decoder(mixed)[::2], smooth[::2])
+    torch.testing.assert_close(network.decoder(mixed)[1::2], textured[1::2])
+
+
+@pytest.mark.parametrize("switches", [[SMOOTH] * 3, [TEXTURED] * 3, [SMOOTH, TEXTURED, SMOOTH]])
+def test_the_exported_graph_decodes_any_batch_as_torch_does(
+    network: TwoModeAutoencoder, switches: list[float]
+) -> None:
+    latents = torch.cat([latents_at(0, 3)[:, :-1], torch.tensor(switches)[:, None]], dim=1)
+    _, graph = served_graphs(network.encoder, ServedDecoder(network.decoder), LAYOUT.size)
+    content = export_graph(graph).content
+    (found,) = onnxruntime.InferenceSession(content).run(None, {"latents": latents.numpy()})
+    np.testing.assert_allclose(found, network.decoder(latents).sigmoid().detach().numpy(), atol=1e-5)
+
+
+def test_a_decoder_s_weights_lie_in_the_branch_that_computes_it(network: TwoModeAutoencoder) -> None:
+    _, graph = served_graphs(network.encoder, ServedDecoder(network.decoder), LAYOUT.size)
+    model = onnx.load_from_string(export_graph(graph).content)
+    weights = [len(branch.initializer) for branch in branches_of(model.graph)]
+    assert sum(count > 20 for count in weights) == 2
+    assert len(model.graph.initializer) < 10
 
 
 def test_the_textured_mode_begins_as_the_smooth_one(network: TwoModeAutoencoder) -> None:
