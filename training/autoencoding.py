@@ -86,14 +86,8 @@ class VariationalSystem(System):
     def graphs(self) -> list[ExportGraph]:
         """`encoder` (images to mean and log variance) and `decoder` (latents to images)."""
         network = copy.deepcopy(self.network).eval().float().cpu()
-        random = torch.Generator().manual_seed(0)
-        images = torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
-        latents = torch.randn(2, self.latent_size or 0, generator=random)
         encoder, decoder = ServedEncoder(network.encoder), ServedDecoder(network.decoder)
-        return [
-            ExportGraph("encoder", encoder, (images,), ("images",), ("mean", "log_variance")),
-            ExportGraph("decoder", decoder, (latents,), ("latents",), ("images",)),
-        ]
+        return served_graphs(encoder, decoder, self.latent_size or 0)
 
     def _lost(self, logits: Tensor, images: Tensor) -> Tensor:
         if self.loss == "bce":
@@ -127,3 +121,14 @@ class ServedDecoder(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         """Pixel probabilities are the image."""
         return torch.sigmoid(self.decoder(latents))
+
+
+def served_graphs(encoder: nn.Module, decoder: nn.Module, latent_size: int) -> list[ExportGraph]:
+    """The two graphs of a variational autoencoder's artifact, of modules in evaluation mode."""
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
+    latents = torch.randn(2, latent_size, generator=random)
+    return [
+        ExportGraph("encoder", encoder, (images,), ("images",), ("mean", "log_variance")),
+        ExportGraph("decoder", decoder, (latents,), ("latents",), ("images",)),
+    ]

@@ -20,6 +20,7 @@ from fashion.artifact import Artifact, write_artifact
 from fashion.engine import Array
 from fashion.errors import GraphMismatch, InvalidValue
 from fashion.manifest import GraphSpec, Manifest, Recipe, TensorSpec
+from training.branches import branches_of, weigh_branches
 from training.half_weights import rounded, stored_in_half
 from training.networks.classifiers import num_parameters
 from training.photographs import LABELS_FILE
@@ -185,6 +186,7 @@ def _to_onnx(graph: ExportGraph) -> bytes:
     if program is None:
         raise GraphMismatch(f"torch exported nothing for the graph {graph.name}.")
     model = program.model_proto
+    weigh_branches(model)
     _forget_origin(model)
     content: bytes = model.SerializeToString()
     return content
@@ -193,9 +195,10 @@ def _to_onnx(graph: ExportGraph) -> bytes:
 def _forget_origin(model: onnx.ModelProto) -> None:
     """Drop the stack traces and source paths that torch notes beside every node: they tell of this machine
     alone."""
-    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
+    for graph in (model.graph, *branches_of(model.graph)):
+        for part in (graph, *graph.node, *graph.value_info, *graph.initializer):
+            part.ClearField("metadata_props")
+            part.ClearField("doc_string")
     for value in (*model.graph.input, *model.graph.output):
         value.ClearField("metadata_props")
 

@@ -6,17 +6,16 @@ import shutil
 
 from rich.console import Console
 
-from fashion.artifact import Artifact, open_artifact
-from fashion.classifier import Classifier
+from fashion.artifact import Artifact
 from fashion.errors import DatasetError
 from training.calibrate import calibrate
 from training.export import check_joinable, export_run
+from training.latent_layout import LatentLayout
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
 from training.quantise import MAX_COST_POINTS, quantise
 from training.runs import RunFolder
 from training.senders import PhotographSplit, split_by_sender
-from training.sharpening import CRITIC
 from training.splits import Split
 
 
@@ -39,7 +38,7 @@ def finish(
     if integers or (integers is None and folder.read_settings().build_recipe().quantise):
         cost = math.inf if integers else MAX_COST_POINTS
         artifact = quantise(artifact, split, photographs, console, max_cost_points=cost)
-    artifact = complete(artifact, split, photographs, console, critic=_critic(folder))
+    artifact = complete(artifact, split, photographs, console, layout=folder.load_system().layout)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
 
@@ -70,19 +69,13 @@ def complete(
     photographs: PhotographSplit | None,
     console: Console,
     *,
-    critic: Classifier | None = None,
+    layout: LatentLayout | None = None,
 ) -> Artifact:
     """Fit what the artifact's kind needs beyond its weights: probabilities on pictures that training never
-    saw, a prior on those that the latents were made from, by the labels that the critic sees."""
+    saw, a prior on those that the latents were made from."""
     if artifact.manifest.kind == "classifier":
         return calibrate(artifact, split, photographs, console)
-    return add_prior(artifact, split.train, critic=critic) if artifact.manifest.variational else artifact
-
-
-def _critic(folder: RunFolder) -> Classifier | None:
-    """The classifier that the run built on, if it did on one."""
-    run = folder.foundation(CRITIC)
-    return Classifier(open_artifact(run.artifact)) if run.artifact.is_dir() else None
+    return add_prior(artifact, split.train, layout=layout) if artifact.manifest.variational else artifact
 
 
 def available_photographs() -> PhotographSplit | None:

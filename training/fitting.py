@@ -154,7 +154,7 @@ class Fitting(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The recipe's optimiser with its schedule, which moves with every step."""
         optimisation = self.recipe.optimisation
-        optimiser = build_optimiser(self.system, optimisation)
+        optimiser = build_optimiser(self.system, optimisation, self.system.learning_rate_shares)
         share = learning_rate_share(optimisation, optimisation.epochs * self.steps_per_epoch)
         return [optimiser], [{"scheduler": LambdaLR(optimiser, share), "interval": "step"}]
 

@@ -43,10 +43,10 @@ _AUTOENCODER_USES: Final = """\
 - Not for measuring likelihood of what is no 28x28 picture on black: a VAE may find such pictures likely."""
 
 _AUTOENCODER_LIMITS: Final = """\
-- Pictures are 28x28 grey; fine texture and print are lost on the way through the latents.
-- Latents were learned without labels. The prior was fitted by label afterwards, and a recipe that sharpens
-  its decoder shows it to a classifier: neither figure of labels is one of unlabelled learning, but those of
-  k-means are.
+- Pictures are 28x28 grey; fine texture and print are lost on the way through the latents. What a model with
+  a textured mode draws has texture that is made up.
+- Latents were learned without labels. The prior was fitted by label afterwards, and a textured mode was shown
+  to a classifier: neither figure of labels is one of unlabelled learning, but those of k-means are.
 - Frechet distance, precision and recall are in the embedding of this project's judge: they cannot be set
   beside those of other projects, but beside those of real pictures, which the table does.
 - What is drawn repeats the dataset's taste: one shop's catalogue of about 2017."""

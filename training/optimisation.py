@@ -1,7 +1,7 @@
 """Optimisers, learning-rate schedules and weight averaging, from a recipe's settings."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -26,6 +26,8 @@ class Optimisation:
     optimiser: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Positive = 1e-2
     """The highest of the schedule."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Decay of the average of gradients, of AdamW and SGD; two networks that answer each other want less."""
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     warm_up: Share = 0.3
     """Share of all steps over which the learning rate rises; then it falls along a cosine to zero."""
@@ -46,18 +48,29 @@ class Optimisation:
     """Epochs without a better validation figure before stopping early; 0: train to the end."""
 
 
-def build_optimiser(network: nn.Module, settings: Optimisation) -> Optimizer:
-    """The optimiser, with weight decay on matrices and kernels only."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def build_optimiser(
+    network: nn.Module, settings: Optimisation, shares: Mapping[str, float] | None = None
+) -> Optimizer:
+    """The optimiser, with weight decay on matrices and kernels only.
+
+    `shares` of the learning rate are for parts of the network, by name; other parts move with all of it.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            share = next(
+                (part for start, part in (shares or {}).items() if name.startswith(f"{start}.")), 1.0
+            )
+            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((share * settings.learning_rate, decay), []).append(parameter)
+    parameters = [{"params": own, "lr": rate, "weight_decay": decay} for (rate, decay), own in groups.items()]
     if settings.optimiser == "sgd":
-        return SGD(groups, lr=settings.learning_rate, momentum=0.9, nesterov=True)
+        return SGD(
+            parameters, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.momentum > 0
+        )
     if settings.optimiser == "rmsprop":
-        return RMSprop(groups, lr=settings.learning_rate)
-    return AdamW(groups, lr=settings.learning_rate)
+        return RMSprop(parameters, lr=settings.learning_rate)
+    return AdamW(parameters, lr=settings.learning_rate, betas=(settings.momentum, 0.999))
 
 
 def learning_rate_share(settings: Optimisation, num_steps: int) -> Callable[[int], float]:

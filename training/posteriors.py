@@ -45,6 +45,14 @@ class Posteriors:
         """KL to N(0, I) of each, in closed form, (count,)."""
         return kl_nats(self.mean, self.log_variance)
 
+    def dimension_nats(self) -> NDArray[np.float64]:
+        """What each dimension says of a picture, its share of that KL: mean over the pictures, (latent,)."""
+        parts = [
+            kl_nats(self.mean[:, [index]], self.log_variance[:, [index]]).mean()
+            for index in range(self.mean.shape[1])
+        ]
+        return np.array(parts)
+
 
 def posteriors_of(autoencoder: Autoencoder, images: NDArray[np.uint8]) -> Posteriors:
     """Encode network inputs (count, 28, 28); raises InvalidValue where the model is not variational."""

@@ -6,13 +6,10 @@ pictures, and is worth several nats of the ELBO. Mixed by the labels' frequencie
 over all latents, the one that `log_density` evaluates. Latents come from the exported encoder, so that the
 artifact alone decides.
 
-With a critic, latents belong to the label that their decoded pictures *show* (`shown_labels.py`), and a
-label's mixture has two parts: the telling latents, from which the label is drawn when it is asked for, and
-the doubtful ones, without which the density would have holes.
+Of an autoencoder with two modes the mixtures are of the content that both have (`mode_priors.py`).
 """
 
 import io
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -24,21 +21,21 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from fashion.artifact import Artifact
 from fashion.autoencoder import Autoencoder
-from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import Prior
 from fashion.prior import GaussianMixture
 from training.dataset import Dataset
+from training.latent_layout import LatentLayout
+from training.mode_priors import with_both_modes
 from training.posteriors import posteriors_of
 from training.rewriting import rewrite_artifact
-from training.shown_labels import ShownLabels, shown_probabilities, told_apart
 
 PRIOR_FILE: Final = "prior.npz"
-COMPONENTS: Final = 4
-"""For each label. Held-out log density no longer rises beyond four (docs/vae.md)."""
-DOUBTFUL_COMPONENTS: Final = 2
-"""For each label, beside those: only the density and pictures of any label are drawn from them."""
+COMPONENTS: Final = 8
+"""For each label (docs/vae.md has the others that were tried)."""
+_DRAWS: Final = 3
+"""Latents of each picture: with one, half as many components are too many already."""
 # Added to every variance: keeps a component from shrinking onto a few latents.
 _LEAST_VARIANCE: Final = 1e-3
 
@@ -47,24 +44,21 @@ def add_prior(
     artifact: Artifact,
     training: Dataset,
     *,
-    critic: Classifier | None = None,
+    layout: LatentLayout | None = None,
     components: int = COMPONENTS,
     seed: int = 0,
 ) -> Artifact:
     """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`.
 
-    With a critic, latents count for the labels that they show to it.
+    `layout` is that of an autoencoder with two modes.
     """
-    autoencoder = Autoencoder(artifact)
-    latents = posteriors_of(autoencoder, training.images).sampled(seed)
-    if critic is None:
-        fitted = fit_prior(latents, training.labels, components=components, seed=seed)
-    else:
-        counts = np.bincount(training.labels, minlength=NUM_LABELS)
-        probabilities = shown_probabilities(autoencoder, latents, critic)
-        shown = told_apart(probabilities, counts, fewest=2 * components)
-        fitted = fit_shown_prior(latents, shown, components=components, seed=seed)
-        fitted = replace(fitted, label_frequencies=counts / counts.sum())
+    posteriors = posteriors_of(Autoencoder(artifact), training.images)
+    latents = np.concatenate([posteriors.sampled(seed + draw) for draw in range(_DRAWS)])
+    labels = np.tile(training.labels, _DRAWS)
+    content = latents if layout is None else latents[:, : layout.content]
+    fitted = fit_prior(content, labels, components=components, seed=seed)
+    if layout is not None:
+        fitted = with_both_modes(fitted, layout)
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
     return rewrite_artifact(artifact, {"prior": prior}, {PRIOR_FILE: prior_bytes(fitted)})
 
@@ -92,47 +86,6 @@ def fit_prior(
         factors=np.stack([np.linalg.cholesky(fit.covariances_) for fit in fits]).astype(np.float32),
         label_frequencies=counts / counts.sum(),
     )
-
-
-def fit_shown_prior(
-    latents: NDArray[np.float32], shown: ShownLabels, *, components: int = COMPONENTS, seed: int = 0
-) -> GaussianMixture:
-    """Fit `components` Gaussians to each label's telling latents (count, latent), and further ones to its
-    doubtful ones, weighed by how many they are; labels count by how many latents show them.
-
-    Raises InvalidValue where a label has fewer telling latents than two for each component.
-    """
-    rows = np.concatenate(shown.telling)
-    told = np.array([len(each) for each in shown.telling])
-    telling = fit_prior(
-        latents[rows], np.repeat(np.arange(NUM_LABELS), told), components=components, seed=seed
-    )
-    doubted = np.array([len(each) for each in shown.doubtful])
-    parts = [_fit_doubtful(latents[each], telling, label, seed) for label, each in enumerate(shown.doubtful)]
-    counts = np.where([weights.any() for weights, _, _ in parts], doubted, 0)
-    share = (counts / (told + counts))[:, None]
-    weights, means, factors = (np.stack(arrays) for arrays in zip(*parts, strict=True))
-    return GaussianMixture(
-        weights=np.concatenate([(1 - share) * telling.weights, share * weights], axis=1),
-        means=np.concatenate([telling.means, means], axis=1),
-        factors=np.concatenate([telling.factors, factors], axis=1),
-        label_frequencies=(told + counts) / (told + counts).sum(),
-        asked_weights=np.concatenate([telling.weights, np.zeros_like(weights)], axis=1),
-    )
-
-
-def _fit_doubtful(
-    latents: NDArray[np.float32], telling: GaussianMixture, label: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float32]]:
-    """Weights, means and factors of a label's doubtful part; without weight where there are hardly
-    any."""
-    if len(latents) < 2 * DOUBTFUL_COMPONENTS:
-        repeated = [0] * DOUBTFUL_COMPONENTS
-        return np.zeros(DOUBTFUL_COMPONENTS), telling.means[label, repeated], telling.factors[label, repeated]
-    with threadpool_limits(limits=1):
-        fit = _fit_label(latents, DOUBTFUL_COMPONENTS, seed)
-    factors = np.linalg.cholesky(fit.covariances_).astype(np.float32)
-    return fit.weights_, fit.means_.astype(np.float32), factors
 
 
 def log_density(prior: GaussianMixture, latents: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, Protocol
 from torch import Tensor, nn
 
 from fashion.errors import InvalidValue
+from training.latent_layout import LatentLayout
 
 Terms = dict[str, Tensor]
 """Named scalars, each a mean over the batch. `total` is what training minimises; units belong in the names
@@ -67,6 +68,10 @@ class System(nn.Module, ABC):
     latent_size: int | None = None
     variational: bool = False
     """Whether pictures are encoded to a mean and a log variance."""
+    layout: LatentLayout | None = None
+    """What the dimensions of its latents stand for, where they are not all of one kind."""
+    learning_rate_shares: ClassVar[Mapping[str, float]] = {}
+    """Of the recipe's learning rate, for parts of the system that move with less of it, by their names."""
     network: nn.Module
 
     def build_on(self, trained: "Mapping[str, System]") -> None:

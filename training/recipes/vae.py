@@ -1,6 +1,5 @@
 """Recipes of variational autoencoders: the quick default, and the two courses behind the release."""
 
-from dataclasses import replace
 from typing import Final
 
 from training.autoencoding import VariationalSettings
@@ -9,7 +8,7 @@ from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
 from training.recipes.classifiers import classifier
 from training.recipes.recipe import Recipe
-from training.sharpening import AUTOENCODER, CRITIC, SharpeningSettings
+from training.texturing import AUTOENCODER, CRITIC, TexturingSettings
 
 RELEASED_AS: Final = "fashion-vae"
 NETWORK: Final = ConvolutionalSettings(width=32, full_width=16)
@@ -48,15 +47,21 @@ def vae_likelihood() -> Recipe:
 
 
 def vae_released() -> Recipe:
-    """The one that is served: the decoder of the first course, sharpened while its latents stay."""
-    first = vae_likelihood()
+    """The one that is served: encoder and decoder of the first course, and a textured mode beside them."""
     return Recipe(
         name="vae-released",
-        summary="the VAE behind the release: trains vae-likelihood and a critic, then sharpens the decoder",
-        system=SharpeningSettings(NETWORK, critic=ResidualSettings(downsampling="stride")),
-        optimisation=replace(
-            first.optimisation, epochs=6, learning_rate=1e-3, warm_up=0.05, average_decay=0.998
+        summary="the VAE behind the release: trains vae-likelihood and a critic, then a textured mode",
+        system=TexturingSettings(NETWORK, critic=ResidualSettings(downsampling="stride")),
+        optimisation=Optimisation(
+            epochs=5,
+            batch_size=64,
+            learning_rate=1e-3,
+            momentum=0.5,
+            warm_up=0.05,
+            weight_decay=0.0,
+            average_decay=0.998,
+            keep_last=True,
         ),
         released_as=RELEASED_AS,
-        builds_on={AUTOENCODER: first, CRITIC: classifier()},
+        builds_on={AUTOENCODER: vae_likelihood(), CRITIC: classifier()},
     )

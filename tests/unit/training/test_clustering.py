@@ -3,8 +3,9 @@ import pytest
 
 from fashion.autoencoder import Autoencoder
 from tests.unit.training.tiny_data import stripes
-from training.clustering import METHODS, agreement, best_matching, centres_figure, cluster
+from training.clustering import METHODS, agreement, best_matching, centres_figure, cluster, cluster_by_nats
 from training.figures.style import style
+from training.posteriors import Posteriors, posteriors_of
 
 LABELS = np.arange(200) % 10
 
@@ -43,3 +44,17 @@ def test_latents_are_clustered_by_both_methods_the_same_each_time(autoencoder_ar
     with style():
         figure = centres_figure(autoencoder, first)
     assert len(figure.axes) == len(METHODS)
+
+
+def test_by_nats_a_dimension_that_tells_nothing_has_no_weight(autoencoder_artifact):
+    autoencoder = Autoencoder(autoencoder_artifact)
+    found, again = (cluster_by_nats(autoencoder, stripes(120), stripes(60, seed=1)) for _ in range(2))
+
+    assert found.accuracy == again.accuracy > 0
+    assert found.centres.shape == (10, autoencoder.latent_size)
+    nats = posteriors_of(autoencoder, stripes(120).images).dimension_nats()
+    silent = Posteriors(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32))
+    assert (silent.dimension_nats() == 0).all()
+    assert nats.sum() == pytest.approx(
+        posteriors_of(autoencoder, stripes(120).images).standard_kl_nats().mean()
+    )

@@ -1,6 +1,5 @@
 """The prior by label: it finds where latents lie, and joins the artifact that generates from it."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,19 @@ from scipy.stats import multivariate_normal
 
 from fashion.artifact import Artifact
 from fashion.autoencoder import Autoencoder
-from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
 from fashion.labels import NUM_LABELS
 from fashion.manifest import Prior
-from fashion.prior import GaussianMixture, prior_of
+from fashion.prior import GaussianMixture
 from tests.tiny_artifacts import LATENT, tiny_autoencoder
 from training.dataset import Dataset
 from training.posteriors import Posteriors, posteriors_of
 from training.prior_fitting import (
     add_prior,
     fit_prior,
-    fit_shown_prior,
     log_density,
     prior_bytes,
 )
-from training.shown_labels import ShownLabels, shown_probabilities, told_apart
 
 COUNT = 60
 """Pictures of each label."""
@@ -86,85 +82,6 @@ def test_log_density_counts_labels_by_their_frequency() -> None:
     common = fit_prior(latents, labels, components=2)
     at_the_rare_label = np.array([[3, 5]], dtype=np.float32)
     assert log_density(rare, at_the_rare_label) < log_density(common, at_the_rare_label) - 0.5
-
-
-def shown_by_clouds(latents: NDArray[np.float32], labels: NDArray[np.int64]) -> ShownLabels:
-    """The upper cloud of each label shows it surely, the lower one faintly; label 9 is never in doubt."""
-    upper = (latents[:, 1] > 0) | (labels == 9)
-    telling = tuple(np.flatnonzero((labels == label) & upper) for label in range(NUM_LABELS))
-    doubtful = tuple(np.flatnonzero((labels == label) & ~upper) for label in range(NUM_LABELS))
-    return ShownLabels(telling, doubtful)
-
-
-def test_a_label_that_is_asked_for_is_drawn_from_its_telling_latents_alone() -> None:
-    latents, labels = latents_of_two_clouds_a_label()
-    prior = fit_shown_prior(latents, shown_by_clouds(latents, labels), components=1)
-    random = np.random.default_rng(0)
-    asked, _ = prior.sample(500, 4, 1.0, random)
-    assert (asked[:, 1] > 0).all()
-    drawn, drawn_labels = prior.sample(4_000, None, 1.0, random)
-    of_label = drawn[np.array(drawn_labels) == 4]
-    assert 0.3 < (of_label[:, 1] < 0).mean() < 0.7
-
-
-def test_the_density_covers_doubtful_latents_too() -> None:
-    latents, labels = latents_of_two_clouds_a_label()
-    whole = fit_shown_prior(latents, shown_by_clouds(latents, labels), components=2)
-    by_label = fit_prior(latents, labels, components=2)
-    difference = log_density(whole, latents).mean() - log_density(by_label, latents).mean()
-    assert difference == pytest.approx(0, abs=0.2)
-
-
-def test_a_prior_of_two_parts_is_the_same_after_reading_it_from_its_file() -> None:
-    latents, labels = latents_of_two_clouds_a_label()
-    written = fit_shown_prior(latents, shown_by_clouds(latents, labels), components=1)
-    with np.load(io.BytesIO(prior_bytes(written))) as arrays:
-        read = GaussianMixture.from_arrays(dict(arrays), latent_size=2)
-    for label in (None, 4, 9):
-        ours, theirs = (each.sample(50, label, 1.0, np.random.default_rng(1))[0] for each in (written, read))
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_rows_that_are_sure_are_telling_and_the_others_doubtful() -> None:
-    probabilities = np.full((6, NUM_LABELS), 0.01)
-    probabilities[:, 3] = [0.1, 0.9, 0.8, 0.85, 0.6, 0.2]
-    probabilities[:, 8] = [0.5, 0.0, 0.1, 0.1, 0.2, 0.4]
-    shown = told_apart(probabilities, np.zeros(NUM_LABELS, dtype=np.int64))
-    assert shown.telling[3].tolist() == [1, 2, 3]
-    assert shown.doubtful[3].tolist() == [4]
-    assert shown.doubtful[8].tolist() == [0, 5]
-    assert not any(len(shown.telling[label]) for label in range(NUM_LABELS) if label != 3)
-
-
-def test_a_label_that_is_never_sure_still_has_its_surest_rows() -> None:
-    probabilities = np.full((6, NUM_LABELS), 0.01)
-    probabilities[:, 8] = [0.5, 0.0, 0.1, 0.6, 0.2, 0.4]
-    counts = np.zeros(NUM_LABELS, dtype=np.int64)
-    counts[8] = 15
-    shown = told_apart(probabilities, counts)
-    assert shown.telling[8].tolist() == [0, 3]  # a tenth of fifteen, rounded up
-    assert shown.doubtful[8].tolist() == [2, 4, 5]
-
-
-def test_with_a_critic_a_label_is_drawn_from_where_it_is_shown(
-    tmp_path: Path, classifier_artifact: Artifact
-) -> None:
-    critic, dataset = Classifier(classifier_artifact), random_dataset(2_000)
-    folder = without_prior(tmp_path / "vae")
-    told = Autoencoder(add_prior(without_prior(tmp_path / "told"), dataset, components=1))
-    shown = Autoencoder(add_prior(folder, dataset, critic=critic, components=1))
-    latents = posteriors_of(shown, dataset.images).sampled(0)
-    sureness = shown_probabilities(shown, latents, critic)
-    np.testing.assert_allclose(sureness.sum(axis=1), 1)
-    clearest = int(np.ptp(sureness, axis=0).argmax())
-    mean_sureness = [
-        shown_probabilities(model, model.generate(500, label=clearest).latents, critic)[:, clearest].mean()
-        for model in (told, shown)
-    ]
-    assert mean_sureness[0] < mean_sureness[1]
-    prior = prior_of(shown.artifact)
-    assert isinstance(prior, GaussianMixture)
-    np.testing.assert_allclose(prior.label_frequencies, 0.1)
 
 
 def test_a_label_with_too_few_pictures_is_refused_by_name() -> None:

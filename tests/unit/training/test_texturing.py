@@ -1,4 +1,4 @@
-"""Sharpening: what is frozen stays, who learns from what, and what the terms mean."""
+"""Texturing: what is frozen stays, who learns from what, and what the terms mean."""
 
 import copy
 
@@ -10,15 +10,15 @@ from fashion.errors import InvalidValue
 from tests.unit.training.test_autoencoders import TINY, random_batch
 from training.autoencoding import VariationalSettings
 from training.classifying import ClassifierSettings
+from training.export import export_graph
 from training.networks.classifiers import ResidualSettings
-from training.networks.discriminators import Discriminator
 from training.recipes.classifiers import classifier
 from training.recipes.vae import vae_likelihood, vae_released
-from training.sharpening import AUTOENCODER, CRITIC, SharpeningSettings, SharpeningSystem
 from training.systems import System
+from training.texturing import AUTOENCODER, CRITIC, TexturingSettings, TexturingSystem
 
 TINY_CRITIC = ResidualSettings(width=2, doublings=1)
-SETTINGS = SharpeningSettings(TINY, TINY_CRITIC, discriminator_width=2)
+SETTINGS = TexturingSettings(TINY, TINY_CRITIC, grain_size=2, discriminator_width=2)
 
 
 def trained_parts() -> dict[str, System]:
@@ -28,14 +28,14 @@ def trained_parts() -> dict[str, System]:
 
 
 @pytest.fixture
-def system() -> SharpeningSystem:
+def system() -> TexturingSystem:
     torch.manual_seed(0)
     built = SETTINGS.build()
     built.build_on(trained_parts())
     return built.train()
 
 
-def gradients(system: SharpeningSystem, total: Tensor) -> set[str]:
+def gradients(system: TexturingSystem, total: Tensor) -> set[str]:
     """The parts that a step on `total` moves."""
     system.zero_grad()
     total.backward()
@@ -45,13 +45,18 @@ def gradients(system: SharpeningSystem, total: Tensor) -> set[str]:
     return {".".join(name.split(".")[:2]) for name, gradient in named if gradient.abs().sum() > 0}
 
 
-def test_it_starts_from_the_trained_weights(system: SharpeningSystem) -> None:
+def test_it_starts_from_the_trained_weights(system: TexturingSystem) -> None:
     parts = trained_parts()
-    torch.testing.assert_close(system.network.state_dict(), parts[AUTOENCODER].network.state_dict())
+    for ours, part in (
+        (system.network.encoder.content, "encoder"),
+        (system.network.decoder.smooth, "decoder"),
+    ):
+        theirs = parts[AUTOENCODER].network.get_submodule(part)
+        torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
     torch.testing.assert_close(system.critic.state_dict(), parts[CRITIC].network.state_dict())
 
 
-def test_steps_change_the_decoder_and_the_discriminator_and_nothing_else(system: SharpeningSystem) -> None:
+def test_steps_change_the_textured_mode_and_its_teachers_and_nothing_else(system: TexturingSystem) -> None:
     before = copy.deepcopy(system.state_dict())
     optimiser = torch.optim.Adam([p for p in system.parameters() if p.requires_grad], 1e-2)
     for _ in range(3):
@@ -59,62 +64,52 @@ def test_steps_change_the_decoder_and_the_discriminator_and_nothing_else(system:
         system.training_terms(random_batch(), 0.5)["total"].backward()
         optimiser.step()
     changed = {name for name, value in system.state_dict().items() if not torch.equal(value, before[name])}
-    assert {name.split(".")[0] for name in changed} == {"network", "discriminator"}
-    assert all(name.startswith(("network.decoder", "discriminator")) for name in changed)
+    running = {"contents", "real", "made", "real_labels", "made_labels"}
+    assert {name.split(".")[0] for name in changed} == {"network", "discriminator", *running}
+    assert all(name.startswith("network.decoder.textured") for name in changed if name.startswith("network"))
 
 
-def test_the_discriminator_learns_from_its_own_loss_alone(system: SharpeningSystem) -> None:
+def test_the_discriminator_learns_from_its_own_loss_alone(system: TexturingSystem) -> None:
     terms = system.training_terms(random_batch(), 0.0)
-    assert gradients(system, terms["realism_loss"]) == {"network.decoder"}
-    moved = gradients(system, system.training_terms(random_batch(), 0.0)["discriminator_loss"])
+    for name in ("realism_loss", "moment_slope", "feature_distance", "label_nats"):
+        assert gradients(system, system.training_terms(random_batch(), 0.0)[name]) == {"network.decoder"}
+    moved = gradients(system, terms["discriminator_loss"])
     assert {name.split(".")[0] for name in moved} == {"discriminator"}
 
 
-def test_the_objective_is_the_weighed_sum_of_its_terms(system: SharpeningSystem) -> None:
+def test_the_objective_is_the_weighed_sum_of_its_terms(system: TexturingSystem) -> None:
     terms = system.training_terms(random_batch(), 0.0)
     expected = (
-        terms["reconstruction_nats"]
+        SETTINGS.realism_weight * terms["realism_loss"]
+        + SETTINGS.moment_weight * terms["moment_slope"]
         + SETTINGS.feature_weight * terms["feature_distance"]
         + SETTINGS.label_weight * terms["label_nats"]
-        + SETTINGS.realism_weight * terms["realism_loss"]
         + terms["discriminator_loss"]
     )
     torch.testing.assert_close(terms["total"], expected)
 
 
-def test_likelihood_is_told_as_the_first_course_tells_it(system: SharpeningSystem) -> None:
-    first, batch = trained_parts()[AUTOENCODER], random_batch()
+def test_what_is_drawn_depends_on_content_label_and_grain_once_it_has_learned(
+    system: TexturingSystem,
+) -> None:
+    system.training_terms(random_batch(), 0.0)["total"].backward()
+    gradient = system.network.decoder.textured.start.weight.grad
+    assert gradient is not None
+    assert (gradient.abs().sum(dim=0) > 0).all()
+
+
+def test_validation_tells_how_far_draws_are_from_the_pictures(system: TexturingSystem) -> None:
     with torch.no_grad():
-        torch.manual_seed(5)
-        before = first.validation_terms(batch)
-        torch.manual_seed(5)
-        after = system.eval().validation_terms(batch)
-    for name in ("reconstruction_nats", "kl_nats", "mean_squared_error"):
-        torch.testing.assert_close(after[name], before[name])
+        terms = system.eval().validation_terms(random_batch())
+    assert system.monitor in terms
+    assert all(value.isfinite() for value in terms.values())
 
 
-def test_a_picture_has_no_distance_to_itself(system: SharpeningSystem) -> None:
-    batch = random_batch()
-    perfect = torch.logit(batch.images.clamp(1e-6, 1 - 1e-6))
-    images = batch.images
-    assert system._likeness(batch, perfect, images, images)["feature_distance"] == 0
-    assert system._likeness(batch, perfect, images, images.flip(1))["feature_distance"] > 0.01
-
-
-def test_the_discriminator_answers_for_every_patch_and_for_the_whole() -> None:
-    answers = Discriminator(2)(random_batch(3).images)
-    assert answers.shape == (3, 7 * 7 + 1)
-
-
-def test_a_discriminator_learns_to_tell_dark_from_bright() -> None:
-    torch.manual_seed(0)
-    discriminator, images = Discriminator(4), random_batch().images
-    optimiser = torch.optim.Adam(discriminator.parameters(), 1e-2)
-    for _ in range(30):
-        optimiser.zero_grad()
-        (discriminator(images / 8) - discriminator(images)).mean().backward()
-        optimiser.step()
-    assert discriminator(images).min() > discriminator(images / 8).max()
+def test_the_exported_graphs_have_every_dimension(system: TexturingSystem) -> None:
+    assert system.latent_size == SETTINGS.layout.size
+    encoder, decoder = (export_graph(graph) for graph in system.graphs())
+    assert [output.shape[1:] for output in encoder.outputs] == [(system.latent_size,)] * 2
+    assert decoder.outputs[0].shape[1:] == (28, 28)
 
 
 @pytest.mark.parametrize("missing", [AUTOENCODER, CRITIC])
