@@ -1,7 +1,6 @@
 """The autoencoder of two modes as it is served: what the switch shows, and where pictures are encoded to."""
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor
 from fashion.labels import NUM_LABELS
 from tests.unit.training.test_autoencoders import TINY, random_batch
 from training.autoencoding import ServedDecoder, served_graphs
-from training.branches import branches_of
 from training.export import export_graph
 from training.latent_layout import SMOOTH, SWITCH_LOG_VARIANCE, TEXTURED, LatentLayout
 from training.networks.two_modes import TwoModeAutoencoder
@@ -69,14 +67,6 @@ def test_the_exported_graph_decodes_any_batch_as_torch_does(
     content = export_graph(graph).content
     (found,) = onnxruntime.InferenceSession(content).run(None, {"latents": latents.numpy()})
     np.testing.assert_allclose(found, network.decoder(latents).sigmoid().detach().numpy(), atol=1e-5)
-
-
-def test_a_decoder_s_weights_lie_in_the_branch_that_computes_it(network: TwoModeAutoencoder) -> None:
-    _, graph = served_graphs(network.encoder, ServedDecoder(network.decoder), LAYOUT.size)
-    model = onnx.load_from_string(export_graph(graph).content)
-    weights = [len(branch.initializer) for branch in branches_of(model.graph)]
-    assert sum(count > 20 for count in weights) == 2
-    assert len(model.graph.initializer) < 10
 
 
 def test_the_textured_mode_begins_as_the_smooth_one(network: TwoModeAutoencoder) -> None:
