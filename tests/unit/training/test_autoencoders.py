@@ -132,9 +132,13 @@ def test_sizes_out_of_range_are_refused(wrong: dict[str, int]) -> None:
         TypeAdapter(ConvolutionalSettings).validate_python(wrong)
 
 
-def test_all_recipes_release_one_model_of_one_size_at_beta_one() -> None:
-    recipes = [vae(), vae_likelihood(), vae_released()]
-    assert {recipe.released_as for recipe in recipes} == {"fashion-vae"}
-    systems = [recipe.system.build() for recipe in recipes]
-    assert all(isinstance(system, VariationalSystem) and system.beta == 1 for system in systems)
-    assert len({num_parameters(system.network) for system in systems}) == 1
+def test_all_recipes_release_one_model_and_the_released_one_builds_on_likelihood_at_beta_one() -> None:
+    assert {recipe.released_as for recipe in (vae(), vae_likelihood(), vae_released())} == {"fashion-vae"}
+    quick, first = (recipe.system.build() for recipe in (vae(), vae_likelihood()))
+    assert isinstance(quick, VariationalSystem)
+    assert isinstance(first, VariationalSystem)
+    assert quick.beta == first.beta == 1
+    assert num_parameters(quick.network) == num_parameters(first.network)
+    second = vae_released().system.build()
+    assert num_parameters(second.network) > num_parameters(first.network)
+    assert (second.latent_size or 0) > (first.latent_size or 0)

@@ -52,7 +52,7 @@ def photographs(tmp_path_factory):
 def photograph_run(tmp_path_factory, photographs):
     """A run that ended: read it, do not change it."""
     recipe = with_overrides(
-        find_recipe("photograph-classifier"), [*TINY_PHOTOGRAPHS, *COLOURS_STAY, "epochs=8"]
+        find_recipe("photograph-classifier"), [*TINY_PHOTOGRAPHS, *COLOURS_STAY, "epochs=16"]
     )
     request = TrainRequest(recipe, MACHINE, tmp_path_factory.mktemp("runs") / "photographs")
     return train(request, SPLIT, photographs, QUIET)
