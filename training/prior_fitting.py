@@ -36,6 +36,8 @@ COMPONENTS: Final = 8
 """For each label (docs/vae.md has the others that were tried)."""
 _DRAWS: Final = 3
 """Latents of each picture: with one, half as many components are too many already."""
+# Beyond so many dimensions such a mixture takes minutes: half the Gaussians, on one latent of each picture.
+_WIDE: Final = 64
 # Added to every variance: keeps a component from shrinking onto a few latents.
 _LEAST_VARIANCE: Final = 1e-3
 
@@ -45,18 +47,20 @@ def add_prior(
     training: Dataset,
     *,
     layout: LatentLayout | None = None,
-    components: int = COMPONENTS,
+    components: int | None = None,
     seed: int = 0,
 ) -> Artifact:
     """Replace a variational autoencoder's artifact by one that carries a prior fitted to `training`.
 
-    `layout` is that of an autoencoder with two modes.
+    `layout` is that of an autoencoder with two modes; `components` are COMPONENTS unless told otherwise.
     """
+    wide = (artifact.manifest.latent_size or 0) > _WIDE
+    draws = 1 if wide else _DRAWS
     posteriors = posteriors_of(Autoencoder(artifact), training.images)
-    latents = np.concatenate([posteriors.sampled(seed + draw) for draw in range(_DRAWS)])
-    labels = np.tile(training.labels, _DRAWS)
+    latents = np.concatenate([posteriors.sampled(seed + draw) for draw in range(draws)])
+    labels = np.tile(training.labels, draws)
     content = latents if layout is None else latents[:, : layout.content]
-    fitted = fit_prior(content, labels, components=components, seed=seed)
+    fitted = fit_prior(content, labels, components=components or COMPONENTS // (1 + wide), seed=seed)
     if layout is not None:
         fitted = with_both_modes(fitted, layout)
     prior = Prior(kind="gaussian_mixture", file=PRIOR_FILE)
