@@ -16,7 +16,7 @@ def two_parts() -> nn.ModuleDict:
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd", "rmsprop"])
 def test_a_part_moves_with_its_share_of_the_learning_rate(optimiser: str) -> None:
     network = two_parts()
-    settings = Optimisation(optimiser=optimiser, learning_rate=1e-2, weight_decay=0.0)  # type: ignore[arg-type]
+    settings = Optimisation(optimiser=optimiser, learning_rate=1e-2, weight_decay=0.0)  # type: ignore[arg-type]  # a Literal
     moved = build_optimiser(network, settings, {"slow": 0.1})
     before = {name: value.detach().clone() for name, value in network.named_parameters()}
     for parameter in network.parameters():
