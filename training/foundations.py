@@ -44,6 +44,22 @@ def check_uses(recipe: Recipe, uses: Mapping[str, Path], settings: RunSettings) 
             raise InvalidValue(f"{path} has not ended: it has no artifact. Let it train.", field="--use")
 
 
+def trained_already(folder: RunFolder, recipe: Recipe, settings: RunSettings) -> dict[str, Path]:
+    """What of the parts of `recipe`, itself a part, has been trained in `folder` for another part: to use."""
+    finished = [
+        run
+        for file in sorted(folder.path.glob("foundations/**/settings.json"))
+        for run in [RunFolder(file.parent)]
+        if run.artifact.is_dir()
+    ]
+    return {
+        part: run.path
+        for part, own in recipe.builds_on.items()
+        for run in finished
+        if not part_settings(own, settings).differences(run.read_settings())
+    }
+
+
 def part_settings(part: Recipe, settings: RunSettings) -> RunSettings:
     """The settings of a run of `part` for a run with `settings`: everything but the recipe is the same."""
     return RunSettings.of(part, seed=settings.seed, precision=settings.precision, limit=settings.limit)

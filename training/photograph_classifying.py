@@ -13,12 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from fashion.labels import NUM_LABELS
-from training.networks.classifiers import Explainer
+from training.networks.classifiers import Explainer, folded
 from training.networks.photographs import (
     PhotographClassifier,
     PhotographNetworkSettings,
     ServedPhotographClassifier,
-    folded_for_serving,
 )
 from training.photograph_batches import FOOTWEAR_ANSWER, NUM_ANSWERS
 from training.photographs import ACCEPTABLE_CLASSES, FOOTWEAR
@@ -70,7 +69,7 @@ class PhotographClassifierSystem(System):
         side = self.network.view_side
         random = torch.Generator().manual_seed(0)
         views = torch.randint(256, (2, side, side, 3), generator=random).to(torch.uint8)
-        served = ServedPhotographClassifier(folded_for_serving(self.network))
+        served = ServedPhotographClassifier(folded(self.network))
         with torch.no_grad():
             maps = served(views)[2]
         explainer = Explainer(self.network.head).eval().cpu()

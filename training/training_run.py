@@ -15,7 +15,7 @@ from training.batches import Pictures
 from training.distribution import Processes
 from training.finishing import finish
 from training.fitting import FitResult, fit
-from training.foundations import check_uses, copy_uses
+from training.foundations import check_uses, copy_uses, trained_already
 from training.machine import Machine
 from training.networks.classifiers import num_parameters
 from training.progress import ShowProgress
@@ -130,7 +130,8 @@ def _train_foundations(
     for part, recipe in request.recipe.builds_on.items():
         run = folder.foundation(part)
         if not run.artifact.is_dir():
-            own = replace(request, recipe=recipe, folder=run.path, resume=run.path.exists(), uses={})
+            uses = trained_already(folder, recipe, folder.read_settings())
+            own = replace(request, recipe=recipe, folder=run.path, resume=run.path.exists(), uses=uses)
             train(own, split, photographs, console)
         systems[part] = run.load_system()
     return systems

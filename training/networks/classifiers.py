@@ -7,8 +7,9 @@ nothing approximated.
 """
 
 import copy
+import itertools
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ from fashion.labels import NUM_LABELS
 # Of the official training pixels on [0, 1].
 PIXEL_MEAN = 0.2860
 PIXEL_DEVIATION = 0.3530
+
+N = TypeVar("N", bound=nn.Module)
 
 
 class Classification(NamedTuple):
@@ -125,13 +128,12 @@ def num_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def folded(network: nn.Module) -> nn.Module:
-    """A copy for inference: every batch norm folded into the convolution before it."""
+def folded(network: N) -> N:
+    """A copy for inference: every batch norm folded into the convolution right before it."""
     network = copy.deepcopy(network).eval().float().cpu()
     for block in network.modules():
-        if isinstance(block, ConvolutionBlock):
-            convolution, norm, _ = block
-            if not (isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
-                raise TypeError(f"a convolution block is a convolution and a batch norm, not {block}")
-            block[0], block[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+        if isinstance(block, nn.Sequential):
+            for place, (layer, following) in enumerate(itertools.pairwise(list(block))):
+                if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
+                    block[place], block[place + 1] = fuse_conv_bn_eval(layer, following), nn.Identity()
     return network

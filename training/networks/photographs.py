@@ -6,17 +6,15 @@ what a million taught it (`efficientnet_lite.py`). Like the classifier it ends i
 linear layer, which makes its class activation maps exact.
 """
 
-import copy
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fashion.labels import NUM_LABELS
 from training.networks.classifiers import Classification
-from training.networks.efficientnet_lite import NUM_BLOCKS, EfficientNetLite, NormedConvolution
+from training.networks.efficientnet_lite import NUM_BLOCKS, EfficientNetLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,6 @@ class PhotographClassifier(nn.Module):
         maps = self.trunk(views)
         features = maps.float().mean(dim=(2, 3))
         return Classification(self.head(self.dropout(features)), features, maps)
-
-
-def folded_for_serving(network: PhotographClassifier) -> PhotographClassifier:
-    """A copy for inference: every batch norm folded into the convolution before it."""
-    network = copy.deepcopy(network).eval().float().cpu()
-    for block in network.modules():
-        if isinstance(block, NormedConvolution):
-            _, convolution, norm, _ = block
-            if not (isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
-                raise TypeError(f"a normed convolution is a convolution and a batch norm, not {block}")
-            block[1], block[2] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-    return network
 
 
 class ServedPhotographClassifier(nn.Module):

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Final
 
 from fashion.errors import InvalidValue
-from training.recipes.classifiers import classifier, classifier_mixed, classifier_released
+from training.recipes.classifiers import (
+    classifier,
+    classifier_averaged,
+    classifier_mixed,
+    classifier_released,
+    classifier_whole,
+)
 from training.recipes.judge import judge
 from training.recipes.photographs import photograph_classifier
 from training.recipes.plane import vae_2d
@@ -16,6 +22,8 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-mixed": classifier_mixed,
     "classifier-released": classifier_released,
+    "classifier-whole": classifier_whole,
+    "classifier-averaged": classifier_averaged,
     "photograph-classifier": photograph_classifier,
     "vae": vae,
     "vae-likelihood": vae_likelihood,

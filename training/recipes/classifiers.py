@@ -1,7 +1,10 @@
-"""Recipes of classifiers: the quick default and the one behind the release."""
+"""Recipes of classifiers: the quick default, and those that make the release."""
+
+from dataclasses import replace
 
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
+from training.distilling import DistilledSettings
 from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
 from training.recipes.recipe import Recipe
@@ -40,11 +43,11 @@ def classifier_mixed() -> Recipe:
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: the first course's network goes on with whole pictures, and more of them."""
+def classifier_whole() -> Recipe:
+    """The second course: the first one's network goes on with whole pictures, and more of them."""
     return Recipe(
-        name="classifier-released",
-        summary="the classifier behind the release: trains classifier-mixed, then goes on without CutMix",
+        name="classifier-whole",
+        summary="the second course: trains classifier-mixed, then goes on without CutMix",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=12,
@@ -58,4 +61,33 @@ def classifier_released() -> Recipe:
         released_as=RELEASED_AS,
         quantise=True,
         builds_on={START: classifier_mixed()},
+    )
+
+
+def classifier_averaged() -> Recipe:
+    """A teacher: the second course's network walks on at a constant rate, and the mean of its way is kept."""
+    course = classifier_whole()
+    return replace(
+        course,
+        name="classifier-averaged",
+        summary="a teacher of the released classifier: classifier-whole goes on, and its way is averaged",
+        optimisation=replace(
+            course.optimisation, epochs=8, learning_rate=1e-3, schedule="constant", average_decay=1.0
+        ),
+        quantise=False,
+        builds_on={START: course},
+    )
+
+
+def classifier_released() -> Recipe:
+    """The one that is served: the second course's network learns what it and another say together."""
+    course = classifier_whole()
+    return replace(
+        course,
+        name="classifier-released",
+        summary="the classifier behind the release: trains two teachers, then learns from both",
+        system=DistilledSettings(ResidualSettings(width=32)),
+        optimisation=replace(course.optimisation, epochs=14, learning_rate=2e-3),
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.3, cutmix=0.3),
+        builds_on={START: course, "averaged": classifier_averaged()},
     )

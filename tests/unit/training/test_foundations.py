@@ -14,8 +14,9 @@ from fashion.errors import InvalidValue
 from tests.unit.training.test_autoencoders import TINY
 from tests.unit.training.tiny_data import tiny_split
 from training.autoencoding import VariationalSettings
+from training.classifying import START
 from training.finishing import finish
-from training.foundations import parsed_uses
+from training.foundations import parsed_uses, trained_already
 from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
 from training.recipes.classifiers import classifier
@@ -115,6 +116,16 @@ def test_a_run_that_has_not_ended_is_not_taken(run: RunFolder, tmp_path: Path) -
     shutil.rmtree(unfinished / "artifact")
     with pytest.raises(InvalidValue, match="has not ended"):
         trained(request(tmp_path / "other", uses={CRITIC: unfinished}))
+
+
+def test_what_one_part_trained_is_there_for_another(run: RunFolder) -> None:
+    settings, parts = run.read_settings(), tiny_recipe().builds_on
+    later = replace(parts[AUTOENCODER], builds_on={START: parts[CRITIC]})
+    other = replace(later, builds_on={START: with_overrides(parts[CRITIC], ["epochs=5"])})
+
+    assert trained_already(run, later, settings) == {START: run.foundation(CRITIC).path}
+    assert trained_already(run, other, settings) == {}
+    assert trained_already(run, later, replace(settings, seed=1)) == {}
 
 
 def test_uses_are_parts_and_runs() -> None:

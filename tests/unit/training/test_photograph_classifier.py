@@ -23,11 +23,10 @@ from training.border import border_distance
 from training.finishing import export, finish
 from training.fitting import Interrupted, fit
 from training.machine import Machine
-from training.networks.classifiers import num_parameters
+from training.networks.classifiers import folded, num_parameters
 from training.networks.photographs import (
     PhotographClassifier,
     PhotographNetworkSettings,
-    folded_for_serving,
 )
 from training.photograph_batches import FOOTWEAR_ANSWER, Views
 from training.photograph_classifying import answer_log_probabilities, is_right
@@ -124,10 +123,10 @@ def test_folding_the_norms_changes_no_answer():
             torch.nn.init.uniform_(module.weight, 0.5, 2)
     views = torch.rand(2, 3, 32, 32)
 
-    folded = folded_for_serving(network)
+    small = folded(network)
 
-    torch.testing.assert_close(folded(views).logits, network.eval()(views).logits)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    torch.testing.assert_close(small(views).logits, network.eval()(views).logits)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in small.modules())
 
 
 def test_a_tiny_network_learns_photographs_of_senders_that_it_never_saw(photograph_run):

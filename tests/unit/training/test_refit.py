@@ -22,7 +22,7 @@ SPLIT = tiny_split()
 
 
 def recipe(*overrides: str) -> Recipe:
-    made = with_overrides(find_recipe("classifier-released"), [*TINY, "epochs=3", *overrides])
+    made = with_overrides(find_recipe("classifier-whole"), [*TINY, "epochs=3", *overrides])
     return replace(made, builds_on={})
 
 

@@ -1,0 +1,84 @@
+"""Distillation: a classifier learns what several trained ones say together about pictures that none has seen.
+
+The mean of networks that err differently is right more often than each of them, and costs the sum of their
+time. A single network taught by that mean keeps part of the gain at its own cost (Hinton et al. 2015,
+arXiv:1503.02531). The teachers see the very pictures that the student sees, moved, erased and mixed, so that
+the lesson is a new one in every epoch (Beyer et al. 2022, arXiv:2106.05237).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fashion.errors import InvalidValue
+from training.classifying import START, ClassifierSystem
+from training.networks.classifiers import ResidualClassifier, ResidualSettings, folded
+from training.ranges import Share
+from training.systems import Batch, System, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class DistilledSettings:
+    """What to build, and how much of its lesson is the teachers'."""
+
+    network: ResidualSettings = field(default_factory=ResidualSettings)
+    teachers_share: Share = 1.0
+    """Of the target; the rest are the labels as they are."""
+
+    def build(self) -> "DistilledSystem":
+        """A fresh network; `build_on` gives it its teachers."""
+        return DistilledSystem(self)
+
+
+class DistilledSystem(ClassifierSystem):
+    """A classifier whose targets are its teachers' probabilities, the mean of their logarithms made to sum
+    to 1.
+
+    Every part that the recipe builds on teaches, `start` among them, from whose weights the student goes on.
+    """
+
+    def __init__(self, settings: DistilledSettings) -> None:
+        super().__init__(ResidualClassifier(settings.network), label_smoothing=0.0)
+        self.teachers_share = settings.teachers_share
+        # In a tuple, which hides them from the optimiser and from checkpoints.
+        self._teachers: tuple[nn.Module, ...] = ()
+
+    def build_on(self, trained: Mapping[str, System]) -> None:
+        """Take the teachers; raises InvalidValue where there is none, or one that is no classifier."""
+        if not trained:
+            raise InvalidValue("Expected trained teachers, came none: name some.", field="builds_on")
+        for part, system in trained.items():
+            if not isinstance(system, ClassifierSystem):
+                raise InvalidValue(f"The trained {part} is no classifier.", field="builds_on")
+        super().build_on({part: system for part, system in trained.items() if part == START})
+        self._teachers = tuple(_frozen(system.network) for system in trained.values())
+
+    def training_terms(self, batch: Batch, progress: float) -> Terms:
+        """`total` is the divergence from the target in nats an image; `error` the share of wrong answers on
+        what was shown, `taught_error` that of the teachers together."""
+        taught = self._taught(batch.images)
+        targets = self.teachers_share * taught + (1 - self.teachers_share) * batch.targets
+        answers = self.network(batch.images).logits.float().log_softmax(dim=1)
+        wrong = (taught.argmax(dim=1) != batch.labels).float().mean()
+        return {
+            "total": functional.kl_div(answers, targets, reduction="batchmean"),
+            "error": (answers.argmax(dim=1) != batch.labels).float().mean(),
+            "taught_error": wrong,
+        }
+
+    def _taught(self, images: Tensor) -> Tensor:
+        """What the teachers say together: (batch, labels), rows sum to 1."""
+        with torch.no_grad():
+            answers = [teacher.to(images.device)(images).logits.float() for teacher in self._teachers]
+            mean = torch.stack([logits.log_softmax(dim=1) for logits in answers]).mean(dim=0)
+        return mean.softmax(dim=1)
+
+
+def _frozen(network: nn.Module) -> nn.Module:
+    """A copy that only answers, and fast."""
+    # torch's stub of `to` knows no memory formats.
+    moved: nn.Module = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved.requires_grad_(False)
