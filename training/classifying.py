@@ -111,7 +111,8 @@ class ServedClassifier(nn.Module):
 def _statistics(maps: Tensor) -> Tensor:
     """Each channel's mean over the positions, then each channel's standard deviation: (batch, 2 channels)."""
     means = maps.mean(dim=(2, 3))
-    variances = maps.square().mean(dim=(2, 3)) - means.square()
+    # Products rather than squares, which are exported as powers.
+    variances = (maps * maps).mean(dim=(2, 3)) - means * means
     return torch.cat([means, variances.clamp(min=0).sqrt()], dim=1)
 
 

@@ -87,7 +87,7 @@ def classifier_released() -> Recipe:
         name="classifier-released",
         summary="the classifier behind the release: trains two teachers, then learns from both",
         system=DistilledSettings(ResidualSettings(width=32)),
-        optimisation=replace(course.optimisation, epochs=14, learning_rate=2e-3),
+        optimisation=replace(course.optimisation, epochs=10, learning_rate=1.5e-3),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.3, cutmix=0.3),
         builds_on={START: course, "averaged": classifier_averaged()},
     )
