@@ -6,7 +6,7 @@ arXiv:1503.02531). The teachers see the very pictures that the student sees, mov
 the lesson is a new one in every epoch (Beyer et al. 2022, arXiv:2106.05237).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fashion.errors import InvalidValue
-from training.classifying import START, ClassifierSystem
+from training.classifying import ClassifierSystem
 from training.networks.classifiers import ResidualClassifier, ResidualSettings, folded
 from training.ranges import Share
 from training.systems import Batch, System, Terms
@@ -37,7 +37,9 @@ class DistilledSystem(ClassifierSystem):
     """A classifier whose targets are its teachers' probabilities, the mean of their logarithms made to sum
     to 1.
 
-    Every part that the recipe builds on teaches, `start` among them, from whose weights the student goes on.
+    Every part that the recipe builds on teaches. Teachers are of the student's size and have branched off
+    from one network, so that the mean of their weights is about as good as each of them: there it starts
+    (Wortsman et al. 2022, arXiv:2203.05482), and at a low rate it comes nearer to what they say together.
     """
 
     def __init__(self, settings: DistilledSettings) -> None:
@@ -47,13 +49,17 @@ class DistilledSystem(ClassifierSystem):
         self._teachers: tuple[nn.Module, ...] = ()
 
     def build_on(self, trained: Mapping[str, System]) -> None:
-        """Take the teachers; raises InvalidValue where there is none, or one that is no classifier."""
+        """Take the teachers; raises InvalidValue where there is none, or one of another kind or size."""
         if not trained:
             raise InvalidValue("Expected trained teachers, came none: name some.", field="builds_on")
+        shapes = _shapes(self.network)
         for part, system in trained.items():
-            if not isinstance(system, ClassifierSystem):
-                raise InvalidValue(f"The trained {part} is no classifier.", field="builds_on")
-        super().build_on({part: system for part, system in trained.items() if part == START})
+            if _shapes(system.network) != shapes:
+                raise InvalidValue(
+                    f"The trained {part} is no network of this one's size: give both recipes one size.",
+                    field="builds_on",
+                )
+        self.network.load_state_dict(_mean([system.network.state_dict() for system in trained.values()]))
         self._teachers = tuple(_frozen(system.network) for system in trained.values())
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
@@ -82,3 +88,17 @@ def _frozen(network: nn.Module) -> nn.Module:
     # torch's stub of `to` knows no memory formats.
     moved: nn.Module = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved.requires_grad_(False)
+
+
+def _shapes(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in network.state_dict().items()}
+
+
+def _mean(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several networks' weights and running statistics; counts are the first one's."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in states[0].items()
+    }

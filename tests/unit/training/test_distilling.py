@@ -1,5 +1,6 @@
 """Distillation: the student's targets are what its teachers say together, about the pictures it sees."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,9 @@ def test_the_target_is_the_geometric_mean_of_all_teachers() -> None:
     ours, theirs = (system.network(BATCH.images).logits.softmax(dim=1) for system in (first, second))
     mean = (ours * theirs).sqrt()
     mean = mean / mean.sum(dim=1, keepdim=True)
+    answered = taught.network(BATCH.images).logits.softmax(dim=1)
 
-    divergence = (mean * (mean / ours).log()).sum(dim=1).mean()
+    divergence = (mean * (mean / answered).log()).sum(dim=1).mean()
 
     torch.testing.assert_close(taught.training_terms(BATCH, 0.0)["total"], divergence)
 
@@ -82,16 +84,27 @@ def test_teachers_are_neither_trained_nor_kept() -> None:
     assert all(parameter.grad is None for system in (first, second) for parameter in system.parameters())
 
 
-def test_lessons_need_a_teacher_and_it_has_to_classify() -> None:
+def test_it_starts_from_the_mean_of_its_teachers_weights() -> None:
+    first, second = teacher(1), teacher(2)
+
+    started = student(first, second).network.state_dict()
+
+    ours, theirs = first.network.state_dict(), second.network.state_dict()
+    for name in ("head.weight", "body.0.1.running_mean"):
+        torch.testing.assert_close(started[name], (ours[name] + theirs[name]) / 2)
+
+
+def test_lessons_need_a_teacher_of_the_student_s_kind_and_size() -> None:
     with pytest.raises(InvalidValue, match="came none"):
         DistilledSettings(SIZE).build().build_on({})
-    with pytest.raises(InvalidValue, match="trained autoencoder is no classifier"):
-        DistilledSettings(SIZE).build().build_on(
-            {"autoencoder": VariationalSettings(TINY_AUTOENCODER).build()}
-        )
+    other = VariationalSettings(TINY_AUTOENCODER).build()
+    with pytest.raises(InvalidValue, match="trained autoencoder is no network of this one's size"):
+        DistilledSettings(SIZE).build().build_on({"autoencoder": other})
+    with pytest.raises(InvalidValue, match="trained start is no network of this one's size"):
+        DistilledSettings(replace(SIZE, width=3)).build().build_on({START: teacher(1)})
 
 
-def test_a_run_with_mixed_pictures_tells_how_often_its_teachers_are_wrong(tmp_path: Path) -> None:
+def test_a_run_tells_how_often_its_teachers_are_wrong(tmp_path: Path) -> None:
     recipe = with_overrides(find_recipe("classifier-released"), TINY_COURSE)
     folder = RunFolder.start(tmp_path / "run", RunSettings.of(recipe, seed=0, precision="fp32"))
     training, validation = load_pictures(recipe, SPLIT)
