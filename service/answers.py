@@ -1,12 +1,12 @@
 """What the models say, as the answers that clients see: labels for indices, base64 PNGs for arrays."""
 
 import base64
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from fashion.autoencoder import Latents, Reconstruction, Samples
 from fashion.classifier import Heat, Prediction
@@ -34,40 +34,31 @@ class WrittenJson(bytes):
     __slots__ = ()
 
 
-_QUOTED: Final = tuple(map(json.dumps, LABELS))
-_PROBABILITIES: Final = ",".join(f"{label}:%r" for label in _QUOTED)
-_PREDICTION: Final = (
-    '{"label":%s,"class_index":%d,"probability":%r,"probabilities":{' + _PROBABILITIES + "},"
-    '"prediction_set":[%s],"coverage":%s,"novelty":%s,"in_distribution":%s,"prepared_as":"%s",'
-    '"explanation":%s}'
-)
-_TRUTH: Final = {True: "true", False: "false", None: "null"}
-
-
 def classify_answer(
     model: str, predictions: Sequence[Prediction], explanations: Sequence[Explanation | None]
 ) -> WrittenJson:
-    """The answer of POST /classify, a ClassifyAnswer, written by hand: of all answers it is the one whose
-    time counts, and making pydantic's objects to have them written takes as long as reading the request.
+    """The answer of POST /classify, a ClassifyAnswer, written at once: of all answers it is the one whose
+    time counts, and pydantic writes plain dictionaries in a third of the time that its own objects take to be
+    made and written.
     """
-    rows = ",".join(map(_prediction, predictions, explanations))
-    return WrittenJson(f'{{"model":"{model}","predictions":[{rows}]}}'.encode())  # a tag has no quotes
+    rows = list(map(_as_plain, predictions, explanations))
+    return WrittenJson(to_json({"model": model, "predictions": rows}))
 
 
-def _prediction(made: Prediction, explanation: Explanation | None) -> str:
-    best = made.class_index
-    return _PREDICTION % (
-        _QUOTED[best],
-        best,
-        made.by_label[best],
-        *made.by_label,
-        ",".join([_QUOTED[index] for index in made.prediction_set]),
-        "null" if made.coverage is None else repr(made.coverage),
-        "null" if made.novelty is None else repr(made.novelty),
-        _TRUTH[made.in_distribution],
-        made.prepared_as,
-        "null" if explanation is None else explanation.model_dump_json(),
-    )
+def _as_plain(made: Prediction, explanation: Explanation | None) -> dict[str, Any]:
+    """A PredictionAnswer's fields, in its order."""
+    return {
+        "label": LABELS[made.class_index],
+        "class_index": made.class_index,
+        "probability": made.by_label[made.class_index],
+        "probabilities": dict(zip(LABELS, made.by_label, strict=True)),
+        "prediction_set": [LABELS[index] for index in made.prediction_set],
+        "coverage": made.coverage,
+        "novelty": made.novelty,
+        "in_distribution": made.in_distribution,
+        "prepared_as": made.prepared_as,
+        "explanation": explanation,
+    }
 
 
 def explain(picture: Prepared, heat: Heat | None) -> Explanation | None:

@@ -1,4 +1,4 @@
-"""The answer that is written by hand says what the schema says, number by number."""
+"""The answer that is written without the schema's objects is what they would write, byte by byte."""
 
 import json
 
@@ -36,6 +36,7 @@ def test_an_answer_holds_every_field_as_the_schema_has_it(why: Explanation | Non
     written = classify_answer(MODEL, made, [why] * len(made))
     answer = ClassifyAnswer.model_validate_json(written, strict=True)
     assert answer.model_dump() == json.loads(written)
+    assert answer.model_dump_json().encode() == written
     assert answer.model == MODEL
     for row, prediction in zip(answer.predictions, made, strict=True):
         assert row.label == LABELS[prediction.class_index]
