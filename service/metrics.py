@@ -168,13 +168,13 @@ def classified(model: str, predictions: Sequence[Prediction]) -> None:
 
 
 def _count_classified(model: str, predictions: Sequence[Prediction]) -> None:
-    for made in predictions:
-        PREDICTIONS.inc(model, LABELS[made.class_index])
-        PROBABILITY.observe(made.probability)
-        if made.novelty is not None:
-            NOVELTY.observe(made.novelty)
-        if made.in_distribution is False:
-            OUT_OF_DISTRIBUTION.inc()
+    labels = [made.class_index for made in predictions]
+    for index in set(labels):
+        PREDICTIONS.inc(model, LABELS[index], amount=labels.count(index))
+    PROBABILITY.observe_all([made.probability for made in predictions])
+    NOVELTY.observe_all([made.novelty for made in predictions if made.novelty is not None])
+    if strange := [made.in_distribution for made in predictions].count(False):
+        OUT_OF_DISTRIBUTION.inc(amount=strange)
 
 
 def shadowed(

@@ -92,12 +92,12 @@ class HistogramTally:
 
     def observe(self, amount: float, *labels: str) -> None:
         """Count one observation."""
+        self.observe_all([amount], *labels)
+
+    def observe_all(self, amounts: list[float], *labels: str) -> None:
+        """Count some observations, or none."""
         with self._lock:
-            amounts = self._pending.get(labels)
-            if amounts is None:
-                self._pending[labels] = [amount]
-            else:
-                amounts.append(amount)
+            self._pending.setdefault(labels, []).extend(amounts)
 
     def _hand_over(self) -> None:
         with self._lock:

@@ -31,6 +31,20 @@ def test_a_histogram_has_the_buckets_of_prometheus_clients_own() -> None:
     assert value("tally_ours_count", route="/a") == len(AMOUNTS)
 
 
+def test_observations_given_together_count_as_those_given_alone() -> None:
+    together = HistogramTally("tally_together", "Together", buckets=BOUNDS)
+    alone = HistogramTally("tally_alone", "Alone", buckets=BOUNDS)
+    together.observe_all(list(AMOUNTS))
+    together.observe_all([])
+    for amount in AMOUNTS:
+        alone.observe(amount)
+    flush()
+    for bound in (*map(str, BOUNDS), "+Inf"):
+        assert value("tally_together_bucket", le=bound) == value("tally_alone_bucket", le=bound)
+    assert value("tally_together_count") == len(AMOUNTS)
+    assert value("tally_together_sum") == value("tally_alone_sum")
+
+
 def test_nothing_is_counted_twice_by_a_second_flush() -> None:
     counter = CounterTally("tally_twice", "Twice", ("code",))
     counter.inc("a")
