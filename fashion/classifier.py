@@ -4,8 +4,8 @@ Logits become answers by what the manifest carries for each kind of input (see f
 a kind without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,11 @@ from fashion.preparation import SIDE, InputKind, Prepared
 
 __all__ = ["Classifier", "Heat", "Prediction", "softmax", "with_confidence"]
 
+T = TypeVar("T")
+
 Heat = NDArray[np.float32]  # (28, 28) in [0, 1]
+# Takes many pictures apart into as many as may go through a network together.
+InPasses: TypeAlias = Callable[[Sequence[Prepared]], Iterable[Sequence[Prepared]]]
 
 
 class Classifier:
@@ -49,12 +53,12 @@ class Classifier:
             kind: Answers(artifact.manifest.calibration.get(kind), artifact) for kind in self._networks
         }
 
-    def classify(self, pictures: Sequence[Prepared]) -> list[Prediction]:
-        """Classify one or more prepared pictures, each kind in one pass through its network."""
-        kind = pictures[0].kind
-        if all(picture.kind == kind for picture in pictures):
-            return self.predictions(self.outputs(pictures), kind)
-        return [made for made, _ in self._each(pictures, explain=False)]
+    def classify(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> list[Prediction]:
+        """Classify one or more prepared pictures, each kind in one pass through its network, or in those that
+        `in_passes` makes of them."""
+        return _each_kind(
+            pictures, lambda some: self.predictions(self.outputs(some, in_passes), some[0].kind)
+        )
 
     def explain(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
         """Classify, and say where the evidence for each predicted label lies.
@@ -63,34 +67,24 @@ class Classifier:
         1] and 1 where the evidence is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network
         without one.
         """
-        return self._each(pictures, explain=True)
+        return _each_kind(pictures, self._explained)
 
-    def outputs(self, pictures: Sequence[Prepared]) -> Outputs:
-        """What the network computes of pictures of one kind."""
+    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> Outputs:
+        """What the network computes of pictures of one kind, in one pass or in those of `in_passes`."""
         network = self._networks[pictures[0].kind]
-        return Outputs(*network.graph(self._input(pictures), outputs=network.wanted))
+        if in_passes is None:
+            return Outputs(*network.graph(self._input(pictures), outputs=network.wanted))
+        made = [network.graph(self._input(some), outputs=network.wanted) for some in in_passes(pictures)]
+        return Outputs(*map(np.concatenate, zip(*made, strict=True)))
 
     def predictions(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """Answers from a network's outputs, as pictures of `kind` were calibrated."""
         return self._answers[kind].answer(outputs, kind)
 
-    def _each(self, pictures: Sequence[Prepared], *, explain: bool) -> list[tuple[Prediction, Heat | None]]:
-        kinds = {picture.kind for picture in pictures}
-        if len(kinds) == 1:
-            return self._of_one_kind(pictures, explain)
-        answers: dict[int, tuple[Prediction, Heat | None]] = {}
-        for kind in kinds:
-            rows = [row for row, picture in enumerate(pictures) if picture.kind == kind]
-            made = self._of_one_kind([pictures[row] for row in rows], explain)
-            answers |= dict(zip(rows, made, strict=True))
-        return [answers[row] for row in range(len(pictures))]
-
-    def _of_one_kind(
-        self, pictures: Sequence[Prepared], explain: bool
-    ) -> list[tuple[Prediction, Heat | None]]:
+    def _explained(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
         kind = pictures[0].kind
         network = self._networks[kind]
-        if not explain or network.explainer is None:
+        if network.explainer is None:
             return [(made, None) for made in self.predictions(self.outputs(pictures), kind)]
         feature_maps, *outputs = network.graph(
             self._input(pictures), outputs=["feature_maps", *network.wanted]
@@ -119,6 +113,18 @@ class _Network:
         self.explainer = explainer
         given = {tensor.name for tensor in graph.spec.outputs}
         self.wanted = ["logits", "features", *({EARLY_STATISTICS} & given)]
+
+
+def _each_kind(pictures: Sequence[Prepared], answer: Callable[[Sequence[Prepared]], list[T]]) -> list[T]:
+    """What `answer` says of the pictures of each kind, in the pictures' order."""
+    kinds = {picture.kind for picture in pictures}
+    if len(kinds) == 1:
+        return answer(pictures)
+    answers: dict[int, T] = {}
+    for kind in kinds:
+        rows = [row for row, picture in enumerate(pictures) if picture.kind == kind]
+        answers |= dict(zip(rows, answer([pictures[row] for row in rows]), strict=True))
+    return [answers[row] for row in range(len(pictures))]
 
 
 def _as_heat(evidence: Array) -> Heat:

@@ -46,17 +46,25 @@ class Distance:
 
     def __call__(self, rows: Array) -> Float64:
         """(batch, size) to (batch,)."""
-        return np.array(self.of_each(rows))
+        norms, towards = self._measured(rows)
+        nearest = (towards.astype(np.float64) - self._half_norms).max(axis=1)
+        return np.asarray(np.sqrt(np.maximum(norms - 2 * nearest, 0.0)), dtype=np.float64)
 
     def of_each(self, rows: Array) -> list[float]:
         """The same as floats: on the few rows of a request numpy's calls take longer than the arithmetic."""
+        norms, towards = self._measured(rows)
+        half_norms = self._half_norms
+        nearest = [max(map(sub, row, half_norms)) for row in towards.tolist()]
+        return [
+            math.sqrt(max(norm - 2 * near, 0.0)) for norm, near in zip(norms.tolist(), nearest, strict=True)
+        ]
+
+    def _measured(self, rows: Array) -> tuple[Array, Array]:
+        """Each row's squared length once whitened, (batch,), and its products with the groups' means, (batch,
+        groups)."""
         products = rows @ self._products  # (batch, directions + groups)
         white = products[:, : self._num_directions]
-        norms: list[float] = np.vecdot(white, white).tolist()
-        towards: list[list[float]] = products[:, self._num_directions :].tolist()
-        half_norms = self._half_norms
-        nearest = [max(map(sub, row, half_norms)) for row in towards]
-        return [math.sqrt(max(norm - 2 * near, 0.0)) for norm, near in zip(norms, nearest, strict=True)]
+        return np.vecdot(white, white), products[:, self._num_directions :]
 
 
 class NoveltyScore:
@@ -96,10 +104,14 @@ class NoveltyScore:
 
     def __call__(self, outputs: Outputs) -> Float64:
         """The score of each row."""
-        return np.array(self.of_each(outputs))
+        scores = self._distance_weight * self._features(outputs.features)
+        scores += self._energy_weight * energy(outputs.logits.astype(np.float64))
+        if self._early is None or outputs.early is None:
+            return scores
+        return scores + self._early_weight * self._early(outputs.early)
 
     def of_each(self, outputs: Outputs) -> list[float]:
-        """The same as floats."""
+        """The same as floats, for a few rows."""
         logits: list[list[float]] = outputs.logits.tolist()
         distances = zip(logits, self._features.of_each(outputs.features), strict=True)
         scores = [

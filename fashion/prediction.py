@@ -1,13 +1,13 @@
 """From what a classifier computes to predictions: calibrated, with a prediction set and a novelty.
 
-Answers come one picture at a time, in plain floats: on ten numbers numpy's calls take several times as long
-as the arithmetic. Fitting, over thousands of pictures, uses the same formulas on arrays; tests hold the two
-against each other.
+The answers of a few pictures come one at a time, in plain floats: on ten numbers numpy's calls take several
+times as long as the arithmetic. Those of many come from the formulas on arrays that fitting uses; tests hold
+the two against each other (docs/decisions/0108).
 """
 
 import math
 from bisect import bisect_left
-from itertools import compress
+from itertools import compress, repeat
 from operator import ge
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ from fashion.preparation import InputKind
 Float64 = NDArray[np.float64]
 Curve = tuple[float, float, float]
 _INDICES: Final = range(NUM_LABELS)
+_FEW: Final = 12  # rows; of more, arrays take less time than floats
 _LEAST: Final = 1e-9  # keeps logarithms finite where a probability is 0 or 1
 
 
@@ -64,11 +65,30 @@ class Answers:
 
     def answer(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """A prediction for each row of `outputs`."""
+        if len(outputs.logits) > _FEW:
+            return self._of_many(outputs, kind)
         rows: list[list[float]] = outputs.logits.tolist()
         if self._novelty is None:
             return [self._prediction(row, None, kind) for row in rows]
         scores = self._novelty.of_each(outputs)
         return [self._prediction(row, score, kind) for row, score in zip(rows, scores, strict=True)]
+
+    def _of_many(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
+        """The same by arrays."""
+        plain = softmax(outputs.logits.astype(np.float64) * self._scale + self._bias)
+        best = plain.argmax(axis=1)
+        by_label = plain if self._curve is None else with_confidence(plain, self._curve)
+        count = len(plain)
+        novelty: list[float | None] = [None] * count
+        usual: list[bool | None] = [None] * count
+        if self._novelty is not None:
+            ranks = np.searchsorted(self._quantiles, self._novelty(outputs)) / len(self._quantiles)
+            novelty, usual = ranks.tolist(), (ranks <= self._novelty_threshold).tolist()
+        labels, sets = best.tolist(), self._sets(plain, best)
+        rows = zip(
+            labels, map(tuple, by_label.tolist()), sets, repeat(self._coverage), novelty, usual, repeat(kind)
+        )
+        return list(map(Prediction._make, rows))
 
     def _prediction(self, logits: list[float], score: float | None, kind: InputKind) -> Prediction:
         scaled = zip(logits, self._scale, self._bias, strict=True)
@@ -90,6 +110,17 @@ class Answers:
         if len(found) > 1:
             found.sort(key=by_label.__getitem__, reverse=True)  # which leaves equals in dataset order
         return tuple(found) or (best,)
+
+    def _sets(self, probabilities: Float64, best: NDArray[np.intp]) -> list[tuple[int, ...]]:
+        """The prediction sets of probabilities (batch, labels), most of which hold one label."""
+        if self._thresholds is None:
+            return [(label,) for label in best.tolist()]
+        within = probabilities >= self._thresholds
+        only = np.where(within.any(axis=1), within.argmax(axis=1), best)
+        sets: list[tuple[int, ...]] = [(label,) for label in only.tolist()]
+        for row in np.flatnonzero(within.sum(axis=1) > 1).tolist():
+            sets[row] = self._set(probabilities[row].tolist(), int(best[row]))
+        return sets
 
 
 def softmax(logits: NDArray[Any]) -> Float64:

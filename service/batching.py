@@ -7,7 +7,7 @@ for more to come. One pass costs less than several, by what the engine and numpy
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -27,8 +27,8 @@ class _Waiting(NamedTuple):
 
 
 def passes(
-    max_pictures: int, between: Callable[[], None], pictures: list[Prepared]
-) -> Iterator[list[Prepared]]:
+    max_pictures: int, between: Callable[[], None], pictures: Sequence[Prepared]
+) -> Iterator[Sequence[Prepared]]:
     """The pictures of a large request, as many at a time as the engine is warm for, with `between` called
     before each pass."""
     for start in range(0, len(pictures), max_pictures):

@@ -2,13 +2,13 @@
 and what the metrics count of it."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashion.autoencoder import Autoencoder, Samples
-from fashion.classifier import Classifier, Prediction
+from fashion.classifier import Classifier, InPasses, Prediction
 from fashion.errors import InvalidValue
 from fashion.preparation import Prepared
 from service import metrics
@@ -39,7 +39,7 @@ def classify(
     classifier: Classifier,
     explained: bool,
     copy: Copy | None,
-    in_passes: Callable[[list[Prepared]], Iterable[list[Prepared]]],
+    in_passes: InPasses,
     pictures: list[Prepared],
 ) -> WrittenJson:
     """POST /classify: a prediction for each picture, and a copy of both for whom wants it."""
@@ -49,7 +49,7 @@ def classify(
         predictions = [prediction for prediction, _ in made]
         explanations = [explain(picture, heat) for picture, (_, heat) in zip(pictures, made, strict=True)]
     else:
-        predictions = [one for part in in_passes(pictures) for one in classifier.classify(part)]
+        predictions = classifier.classify(pictures, in_passes)
         explanations = [None] * len(predictions)
     return classified(tag, predictions, explanations, copy, pictures)
 

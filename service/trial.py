@@ -12,6 +12,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
+from functools import partial
 from typing import Final
 
 from fashion.autoencoder import Autoencoder
@@ -144,8 +145,8 @@ class Shadow:
         assert isinstance(candidate.model, Classifier)
         try:
             began = time.perf_counter()
-            parts = passes(self._max_pass, lambda: None, list(pictures))
-            others = [one for part in parts for one in candidate.model.classify(part)]
+            in_passes = partial(passes, self._max_pass, lambda: None)
+            others = candidate.model.classify(pictures, in_passes)
         except Exception:  # it is on trial: whatever it does wrong is told, and harms nobody
             metrics.SHADOW_COPIES.inc("failed")
             logger.exception("%s failed on a copy of a request", candidate.tag)

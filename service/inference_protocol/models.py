@@ -53,7 +53,7 @@ class Call:
     prepare: PrepareMode
     inline: bool
 
-    def in_passes(self, pictures: list[Prepared]) -> Iterator[list[Prepared]]:
+    def in_passes(self, pictures: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:
         """The pictures as POST /classify takes many of them through the network: a few at a time."""
         return passes(self.settings.batch_pictures, self.exchange.check_time, pictures)
 
@@ -80,13 +80,13 @@ class ProtocolModel:
 def _classify_images(call: Call, classifier: Classifier, images: NDArray[np.uint8]) -> Tensors:
     pictures = [Prepared(image, "network_input") for image in images]
     metrics.prepared(call.exchange, pictures)
-    raw = [classifier.outputs(part) for part in call.in_passes(pictures)]
-    predictions = [made for part in raw for made in classifier.predictions(part, "network_input")]
+    outputs = classifier.outputs(pictures, call.in_passes)
+    predictions = classifier.predictions(outputs, "network_input")
     metrics.classified(call.tag, predictions)
     return {
         **_predicted(predictions),
-        "logits": np.concatenate([part.logits for part in raw]),
-        "features": np.concatenate([part.features for part in raw]),
+        "logits": outputs.logits,
+        "features": outputs.features,
     }
 
 
@@ -95,7 +95,7 @@ def _classify_pictures(call: Call, classifier: Classifier, pictures: Sequence[by
         call.exchange, pictures, call.prepare, classifier.view_side, call.settings, inline=call.inline
     )
     metrics.prepared(call.exchange, prepared)
-    predictions = [made for part in call.in_passes(prepared) for made in classifier.classify(part)]
+    predictions = classifier.classify(prepared, call.in_passes)
     metrics.classified(call.tag, predictions)
     return {**_predicted(predictions), "prepared_as": [made.prepared_as.encode() for made in predictions]}
 

@@ -1,5 +1,6 @@
 """Logits to answers: calibrated, with sets and novelty, each kind of input by its own fit."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,56 @@ def test_a_batch_of_one_equals_a_row_of_many(classifier: Classifier) -> None:
         np.testing.assert_allclose(alone.probabilities, row.probabilities, rtol=1e-5)
         assert alone.prediction_set == row.prediction_set
         assert alone.novelty == row.novelty
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.4, 1.1], ids=["many labels", "few labels", "none"])
+def test_many_pictures_answers_are_those_of_a_few(tmp_path: Path, threshold: float) -> None:
+    """Those of many come from arrays, those of a few from plain floats."""
+
+    def change(manifest: Manifest) -> Manifest:
+        fit = manifest.calibration["network_input"]
+        assert fit is not None
+        fit = fit.model_copy(
+            update={"set_thresholds": (threshold,) * 10, "confidence_curve": (0.5, 0.7, 0.5)}
+        )
+        return manifest.model_copy(update={"calibration": {"network_input": fit}})
+
+    classifier = Classifier(tiny_classifier(tmp_path / "artifact", change=change))
+    random = np.random.default_rng(8)
+    shapes = ((60, 10), (60, CHANNELS))
+    many = Outputs(*(random.normal(scale=3, size=shape).astype(np.float32) for shape in shapes))
+    together = classifier.predictions(many, "network_input")
+    for row, made in enumerate(together):
+        few = Outputs(many.logits[row : row + 1], many.features[row : row + 1])
+        (alone,) = classifier.predictions(few, "network_input")
+        np.testing.assert_allclose(made.by_label, alone.by_label, rtol=1e-12)
+        assert made._replace(by_label=alone.by_label) == alone
+        assert list(map(type, made)) == list(map(type, alone))
+
+
+def test_many_pictures_of_a_kind_without_a_fit_say_so_too(classifier: Classifier) -> None:
+    known, unknown = pictures(30), pictures(30, "photograph")
+    mixed = [picture for pair in zip(known, unknown, strict=True) for picture in pair]
+    for made, coverage in zip(classifier.classify(mixed), [0.99, None] * 30, strict=True):
+        assert made.coverage == coverage
+    for made in classifier.classify(unknown):
+        assert (made.novelty, made.in_distribution) == (None, None)
+        assert made.prediction_set == (made.class_index,)
+
+
+def test_the_passes_of_many_pictures_change_nothing_but_last_digits(classifier: Classifier) -> None:
+    sizes = []
+
+    def in_passes(some: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:
+        for start in range(0, len(some), 7):
+            sizes.append(len(some[start : start + 7]))
+            yield some[start : start + 7]
+
+    together, apart = classifier.classify(pictures(20)), classifier.classify(pictures(20), in_passes)
+    assert sizes == [7, 7, 6]
+    for one, other in zip(together, apart, strict=True):
+        np.testing.assert_allclose(other.by_label, one.by_label, rtol=1e-5)
+        assert other._replace(by_label=one.by_label) == one
 
 
 def test_the_fitted_temperature_is_applied(classifier: Classifier) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fashion.novelty import Distance, energy, row_energy
+from fashion.novelty import Distance, NoveltyScore, Outputs, energy, row_energy
 from fashion.prediction import row_softmax, row_with_confidence, softmax, with_confidence
 
 CURVES = [(1.0, 1.0, 0.0), (0.25, 1.19, -0.8), (0.5, 0.7, 0.5), (40.0, 0.0, 0.0), (0.0, 0.0, -9.0)]
@@ -38,4 +38,17 @@ def test_distances_are_those_from_the_nearest_group_after_whitening() -> None:
     whitening, means, rows = (random.normal(size=shape) for shape in ((6, 4), (3, 4), (20, 6)))
     apart = (rows @ whitening)[:, None, :] - means
     expected = np.sqrt((apart**2).sum(axis=2)).min(axis=1)
-    np.testing.assert_allclose(Distance(whitening, means)(rows.astype(np.float32)), expected, rtol=1e-4)
+    distance = Distance(whitening, means)
+    np.testing.assert_allclose(distance(rows.astype(np.float32)), expected, rtol=1e-4)
+    np.testing.assert_allclose(distance.of_each(rows.astype(np.float32)), expected, rtol=1e-4)
+
+
+def test_a_rows_novelty_is_that_of_an_array() -> None:
+    random = np.random.default_rng(3)
+    rows = Outputs(*(random.normal(size=(40, size)).astype(np.float32) for size in (10, 6, 5)))
+    views = [Distance(random.normal(size=(size, 4)), random.normal(size=(3, 4))) for size in (6, 5)]
+    score = NoveltyScore(*views, distance_weight=1.5, energy_weight=0.5, early_weight=0.25)
+    np.testing.assert_allclose(score.of_each(rows), score(rows), rtol=1e-12)
+    np.testing.assert_allclose(
+        score.of_each(rows._replace(early=None)), score(rows._replace(early=None)), rtol=1e-12
+    )
