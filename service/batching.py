@@ -29,7 +29,7 @@ class _Waiting(NamedTuple):
 def passes(
     max_pictures: int, between: Callable[[], None], pictures: Sequence[Prepared]
 ) -> Iterator[Sequence[Prepared]]:
-    """The pictures of a large request, as many at a time as the engine is warm for, with `between` called
+    """The pictures of a large request, as many at a time as the engine has room for, with `between` called
     before each pass."""
     for start in range(0, len(pictures), max_pictures):
         between()

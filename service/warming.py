@@ -1,7 +1,8 @@
-"""A model's first steps, taken before a request needs them: the engine plans and allocates for a batch size
-when it first meets it.
+"""A model's first steps, taken before a request needs them: the engine prepares itself when it first runs,
+and allocates what the most pictures need.
 
-Larger requests go through the networks in passes of sizes that are warm too (`passes` in batching.py).
+One picture and the largest pass are enough: a size in between then takes no longer the first time than the
+second (docs/decisions/0110). Larger requests go through the networks in passes (`passes` in batching.py).
 """
 
 from typing import Final
@@ -18,7 +19,7 @@ _BLANK: Final = np.zeros((SIDE, SIDE), np.uint8)
 
 
 def warm_up(model: Model, settings: Settings) -> None:
-    """Run `model` on every batch size that is answered in the event loop, or in passes."""
+    """Run `model` on the smallest and the largest batch that is answered in the event loop, or in a pass."""
     if isinstance(model, Classifier):
         _warm_classifier(model, settings.batch_pictures)
     else:
@@ -30,13 +31,13 @@ def _warm_classifier(classifier: Classifier, max_pictures: int) -> None:
     if side := classifier.view_side:
         kinds.append(Prepared(_BLANK, "photograph", np.zeros((side, side, 3), np.uint8)))
     for picture in kinds:
-        for size in range(1, max_pictures + 1):
+        for size in (1, max_pictures):
             classifier.classify([picture] * size)
         classifier.explain([picture])
 
 
 def _warm_autoencoder(autoencoder: Autoencoder, max_pictures: int, max_samples: int) -> None:
-    for size in range(1, max_pictures + 1):
+    for size in (1, max_pictures):
         autoencoder.reconstruct(np.stack([_BLANK] * size))
-    for size in range(1, max_samples + 1):
+    for size in (1, max_samples):
         autoencoder.decode(np.zeros((size, autoencoder.latent_size), np.float32))

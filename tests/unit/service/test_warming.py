@@ -1,0 +1,57 @@
+"""Each network has run on one picture and on the most before it may answer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashion.autoencoder import Autoencoder, Reconstruction
+from fashion.classifier import Classifier, InPasses
+from fashion.novelty import Outputs
+from fashion.preparation import Prepared
+from service.settings import Settings
+from service.warming import warm_up
+from tests.tiny_artifacts import tiny_autoencoder, tiny_classifier
+
+SETTINGS = Settings(batch_pictures=5, small_request_pictures=3, small_generate_count=4)
+
+
+class WatchedClassifier(Classifier):
+    """A real classifier that remembers how many pictures of which kind it was given."""
+
+    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> Outputs:
+        self.seen.append((pictures[0].kind, len(pictures)))
+        return super().outputs(pictures, in_passes)
+
+    seen: list[tuple[str, int]]
+
+
+class WatchedAutoencoder(Autoencoder):
+    """A real autoencoder that remembers how many pictures and latents it was given."""
+
+    def reconstruct(self, images: NDArray[np.uint8]) -> Reconstruction:
+        self.seen.append(("reconstruct", len(images)))
+        return super().reconstruct(images)
+
+    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.seen.append(("decode", len(latents)))
+        return super().decode(latents)
+
+    seen: list[tuple[str, int]]
+
+
+def test_a_classifier_runs_on_one_picture_and_on_the_largest_pass_of_each_kind(tmp_path: Path) -> None:
+    classifier = WatchedClassifier(tiny_classifier(tmp_path / "artifact", photographs=True))
+    classifier.seen = []
+    warm_up(classifier, SETTINGS)
+    assert set(classifier.seen) == {
+        (kind, count) for kind in ("network_input", "photograph") for count in (1, 5)
+    }
+
+
+def test_an_autoencoder_runs_on_one_picture_and_on_the_most_that_the_loop_answers(tmp_path: Path) -> None:
+    autoencoder = WatchedAutoencoder(tiny_autoencoder(tmp_path / "artifact"))
+    autoencoder.seen = []
+    warm_up(autoencoder, SETTINGS)
+    assert {("reconstruct", 1), ("reconstruct", 3), ("decode", 1), ("decode", 4)} <= set(autoencoder.seen)
