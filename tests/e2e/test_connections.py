@@ -11,12 +11,11 @@ import httpx
 import pytest
 
 from fashion.aliases import ALIAS_FILE
+from tests.e2e.raw import GET, connect, read_all, read_answer
 from tests.e2e.server import Server, serving
-from tests.http.pictures import picture
 from tests.stores import publish_tiny, store_at
 
 HEAD_SECONDS, RECEIVE_SECONDS, SEND_SECONDS = 1.0, 2.0, 1.0
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = (
     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
@@ -42,21 +41,6 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def connect(server: Server) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Everything until the server closes the connection."""
-    received = b""
-    try:
-        while piece := connection.recv(65536):
-            received += piece
-    except ConnectionResetError:
-        pass
-    return received
-
-
 def trickle(connection: socket.socket, piece: bytes, seconds: float) -> None:
     """Send a piece ten times a second, as long as the server takes it."""
     end = time.monotonic() + seconds
@@ -77,17 +61,6 @@ def pour(connection: socket.socket, piece: bytes, num_bytes: int) -> int:
     except OSError:
         pass
     return taken
-
-
-def read_answer(connection: socket.socket) -> bytes:
-    """One whole answer, headers and body, which may come in pieces; what follows is left unread."""
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        part = connection.recv(1)
-        assert part, f"the connection was closed after {head!r}"
-        head += part
-    length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
-    return head + connection.recv(int(length.split(b":")[1]), socket.MSG_WAITALL)
 
 
 def assert_answer(received: bytes, status: int, code: str) -> None:
@@ -242,61 +215,6 @@ def test_a_wish_for_another_protocol_is_answered_as_if_it_were_none(strict: Serv
         }
         assert httpx.get(f"{strict.url}/livez", headers=headers).status_code == 200
         assert httpx.get(f"{strict.url}/nothing", headers=headers).status_code == 404
-
-
-def classifying(version: bytes = b"1.1", extra: bytes = b"") -> tuple[bytes, bytes]:
-    """The head and the body of a request that classifies a picture."""
-    body = picture()
-    length = str(len(body)).encode()
-    head = b"POST /classify HTTP/%b\r\nHost: x\r\nContent-Type: image/png\r\n%bContent-Length: %b\r\n\r\n"
-    return head % (version, extra, length), body
-
-
-def told(received: bytes) -> tuple[list[str], bytes]:
-    """The names of an answer's headers, and its body."""
-    head, _, body = received.partition(b"\r\n\r\n")
-    status, *lines = head.decode().splitlines()
-    assert status == "HTTP/1.1 200 OK"
-    return [line.partition(":")[0].lower() for line in lines], body
-
-
-def test_an_answer_in_one_write_is_the_same_as_one_in_messages(strict: Server):
-    with connect(strict) as connection:
-        connection.sendall(b"".join(classifying()))
-        names, body = told(read_answer(connection))
-    with connect(strict) as connection:
-        connection.sendall(b"".join(classifying(b"1.0")))  # whose connection ends with the answer
-        names_in_messages, body_in_messages = told(read_all(connection))
-    assert [*names, "connection"] == names_in_messages
-    assert body == body_in_messages
-
-
-def test_a_body_may_come_late_and_in_pieces(strict: Server):
-    head, body = classifying()
-    with connect(strict) as connection:
-        for pieces in ([head + body], [head, body], [head + body[:100], body[100:]]):
-            for piece in pieces:
-                connection.sendall(piece)
-                time.sleep(0.05)
-            told(read_answer(connection))
-
-
-def test_requests_that_come_behind_each_other_are_answered_in_their_order(strict: Server):
-    request = b"".join(classifying())
-    with connect(strict) as connection:
-        connection.sendall(request + GET + request)
-        first, between, last = (read_answer(connection) for _ in range(3))
-    assert told(first)[1] == told(last)[1]
-    assert b"predictions" not in between
-
-
-def test_a_client_that_asks_whether_it_may_go_on_is_told_so(strict: Server):
-    head, body = classifying(extra=b"Expect: 100-continue\r\n")
-    with connect(strict) as connection:
-        connection.sendall(head)
-        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
-        connection.sendall(body)
-        told(read_answer(connection))
 
 
 def test_the_log_holds_no_traceback_after_all_of_it(strict: Server):
