@@ -32,9 +32,9 @@ def test_a_large_batch_leaves_the_event_loop_to_others(serve: Serve, monkeypatch
     threads: list[str] = []
     outputs_of = Classifier.outputs
 
-    def noting(self: Classifier, pictures: Any) -> Any:
+    def noting(self: Classifier, *arguments: Any) -> Any:
         threads.append(threading.current_thread().name)
-        return outputs_of(self, pictures)
+        return outputs_of(self, *arguments)
 
     monkeypatch.setattr(Classifier, "outputs", noting)
     with serve() as client:
