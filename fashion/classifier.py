@@ -4,6 +4,7 @@ Logits become answers by what the manifest carries for each kind of input (see f
 a kind without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -22,6 +23,9 @@ from fashion.preparation import SIDE, InputKind, Prepared
 __all__ = ["Classifier", "Heat", "Prediction", "softmax", "with_confidence"]
 
 T = TypeVar("T")
+
+MOST_VIEWS: Final = 4
+"""Photographs in one call of a network of their own: more take longer each, and memory (decision 0110)."""
 
 Heat = NDArray[np.float32]  # (28, 28) in [0, 1]
 # Takes many pictures apart into as many as may go through a network together.
@@ -47,7 +51,7 @@ class Classifier:
         network = _Network(graphs["classifier"], graphs.get("explainer"))
         self._networks: dict[InputKind, _Network] = {"network_input": network, "photograph": network}
         if own := graphs.get("photograph_classifier"):
-            self._networks["photograph"] = _Network(own, graphs.get("photograph_explainer"))
+            self._networks["photograph"] = _Network(own, graphs.get("photograph_explainer"), MOST_VIEWS)
             self.view_side = int(own.spec.inputs[0].shape[1])
         self._answers = {
             kind: Answers(artifact.manifest.calibration.get(kind), artifact) for kind in self._networks
@@ -70,12 +74,12 @@ class Classifier:
         return _each_kind(pictures, self._explained)
 
     def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> Outputs:
-        """What the network computes of pictures of one kind, in one pass or in those of `in_passes`."""
+        """What the network computes of pictures of one kind, in one pass or in those of `in_passes`;
+        photographs that have a network of their own go at most `MOST_VIEWS` at a time."""
         network = self._networks[pictures[0].kind]
-        if in_passes is None:
-            return Outputs(*network.graph(self._input(pictures), outputs=network.wanted))
-        made = [network.graph(self._input(some), outputs=network.wanted) for some in in_passes(pictures)]
-        return Outputs(*map(np.concatenate, zip(*made, strict=True)))
+        return Outputs(
+            *self._run(network, network.wanted, [pictures] if in_passes is None else in_passes(pictures))
+        )
 
     def predictions(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """Answers from a network's outputs, as pictures of `kind` were calibrated."""
@@ -86,12 +90,21 @@ class Classifier:
         network = self._networks[kind]
         if network.explainer is None:
             return [(made, None) for made in self.predictions(self.outputs(pictures), kind)]
-        feature_maps, *outputs = network.graph(
-            self._input(pictures), outputs=["feature_maps", *network.wanted]
-        )
+        feature_maps, *outputs = self._run(network, ["feature_maps", *network.wanted], [pictures])
         predictions = self.predictions(Outputs(*outputs), kind)
         (maps,) = network.explainer(feature_maps)  # (batch, labels, height, width)
         return [(made, _as_heat(maps[row, made.class_index])) for row, made in enumerate(predictions)]
+
+    def _run(
+        self, network: "_Network", wanted: list[str], passes: Iterable[Sequence[Prepared]]
+    ) -> list[Array]:
+        """The outputs `wanted`, batch axis first, of the pictures of all passes together."""
+        made = [
+            network.graph(self._input(some[start : start + network.most]), outputs=wanted)
+            for some in passes
+            for start in range(0, len(some), network.most)
+        ]
+        return made[0] if len(made) == 1 else [np.concatenate(parts) for parts in zip(*made, strict=True)]
 
     def _input(self, pictures: Sequence[Prepared]) -> Array:
         """What the network of these pictures' kind looks at: (batch, 28, 28) or (batch, side, side, 3)."""
@@ -106,11 +119,15 @@ class Classifier:
 
 
 class _Network:
-    """A classifier's graph, the graph that explains it, and the outputs that answers are made from."""
+    """A classifier's graph, the graph that explains it, and the outputs that answers are made from.
 
-    def __init__(self, graph: Graph, explainer: Graph | None) -> None:
+    At most `most` pictures go through it at once.
+    """
+
+    def __init__(self, graph: Graph, explainer: Graph | None, most: int = sys.maxsize) -> None:
         self.graph = graph
         self.explainer = explainer
+        self.most = most
         given = {tensor.name for tensor in graph.spec.outputs}
         self.wanted = ["logits", "features", *({EARLY_STATISTICS} & given)]
 

@@ -9,7 +9,6 @@ from training.recipes.classifiers import (
     classifier_averaged,
     classifier_mixed,
     classifier_released,
-    classifier_restarted,
     classifier_whole,
 )
 from training.recipes.judge import judge
@@ -23,7 +22,6 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-mixed": classifier_mixed,
     "classifier-released": classifier_released,
-    "classifier-restarted": classifier_restarted,
     "classifier-whole": classifier_whole,
     "classifier-averaged": classifier_averaged,
     "photograph-classifier": photograph_classifier,

@@ -79,29 +79,14 @@ def classifier_averaged() -> Recipe:
     )
 
 
-def classifier_restarted() -> Recipe:
-    """A teacher: the second course's network is shaken at a higher rate and settles elsewhere."""
-    course = classifier_whole()
-    return replace(
-        course,
-        name="classifier-restarted",
-        summary="a teacher of the released classifier: classifier-whole, shaken and settled again",
-        optimisation=replace(
-            course.optimisation, epochs=4, learning_rate=2e-3, warm_up=0.1, average_decay=0.998
-        ),
-        quantise=False,
-        builds_on={START: course},
-    )
-
-
 def classifier_released() -> Recipe:
-    """The one that is served: the mean of three networks' weights learns what they say together."""
+    """The one that is served: the mean of two networks' weights learns what both say together."""
     course = classifier_whole()
     return replace(
         course,
         name="classifier-released",
-        summary="the classifier behind the release: trains three teachers, then learns from all of them",
+        summary="the classifier behind the release: trains two teachers, then learns from both",
         system=DistilledSettings(ResidualSettings(width=32)),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=2e-4),
-        builds_on={START: course, "averaged": classifier_averaged(), "restarted": classifier_restarted()},
+        builds_on={START: course, "averaged": classifier_averaged()},
     )

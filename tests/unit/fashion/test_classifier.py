@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from fashion.classifier import Classifier, softmax
+from fashion.classifier import MOST_VIEWS, Classifier, softmax
+from fashion.engine import Array, Graph
 from fashion.manifest import Manifest
 from fashion.novelty import Distance, NoveltyScore, Outputs
 from fashion.preparation import Prepared
@@ -183,3 +185,30 @@ def test_a_photograph_without_the_view_that_its_network_needs_is_refused(tmp_pat
     both = Classifier(tiny_classifier(tmp_path / "both", photographs=True))
     with pytest.raises(ValueError, match=f"view_side={VIEW_SIDE}"):
         both.classify(pictures(1, "photograph"))
+
+
+class WatchedGraph:
+    """A real graph that remembers how many pictures it was called with."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.spec, self.sizes = graph, graph.spec, list[int]()
+
+    def __call__(self, *arrays: Array, outputs: list[str] | None = None) -> list[Array]:
+        self.sizes.append(len(arrays[0]))
+        return self.graph(*arrays, outputs=outputs)
+
+
+def test_many_photographs_go_through_their_network_a_few_at_a_time(tmp_path: Path) -> None:
+    artifact = tiny_classifier(tmp_path / "both", photographs=True)
+    graphs = cast(dict[str, Any], artifact.graphs)
+    watched = graphs["photograph_classifier"] = WatchedGraph(artifact.graphs["photograph_classifier"])
+    both = Classifier(artifact)
+    views = np.random.default_rng(1).integers(0, 256, (6, VIEW_SIDE, VIEW_SIDE, 3), dtype=np.uint8)
+    photographs = [Prepared(np.zeros((28, 28), np.uint8), "photograph", view) for view in views]
+
+    together, explained = both.classify(photographs), both.explain(photographs)
+
+    assert watched.sizes == [MOST_VIEWS, 6 - MOST_VIEWS] * 2
+    for photograph, made, (also, _) in zip(photographs, together, explained, strict=True):
+        np.testing.assert_allclose(made.by_label, both.classify([photograph])[0].by_label, rtol=1e-5)
+        np.testing.assert_allclose(also.by_label, made.by_label, rtol=1e-5)

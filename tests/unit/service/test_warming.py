@@ -1,4 +1,4 @@
-"""Each network has run on one picture and on the most before it may answer."""
+"""Each network has run on every batch size that it will see before it may answer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.autoencoder import Autoencoder, Reconstruction
-from fashion.classifier import Classifier, InPasses
+from fashion.classifier import MOST_VIEWS, Classifier, InPasses
 from fashion.novelty import Outputs
 from fashion.preparation import Prepared
 from service.settings import Settings
@@ -41,17 +41,18 @@ class WatchedAutoencoder(Autoencoder):
     seen: list[tuple[str, int]]
 
 
-def test_a_classifier_runs_on_one_picture_and_on_the_largest_pass_of_each_kind(tmp_path: Path) -> None:
+def test_a_classifier_runs_on_every_size_of_a_pass_of_each_kind(tmp_path: Path) -> None:
     classifier = WatchedClassifier(tiny_classifier(tmp_path / "artifact", photographs=True))
     classifier.seen = []
     warm_up(classifier, SETTINGS)
-    assert set(classifier.seen) == {
-        (kind, count) for kind in ("network_input", "photograph") for count in (1, 5)
-    }
+    inputs = {("network_input", count) for count in (1, 2, 3, 4, 5)}
+    photographs = {("photograph", count) for count in range(1, MOST_VIEWS + 1)}
+    assert set(classifier.seen) == inputs | photographs
 
 
-def test_an_autoencoder_runs_on_one_picture_and_on_the_most_that_the_loop_answers(tmp_path: Path) -> None:
+def test_an_autoencoder_runs_on_every_size_that_the_loop_answers(tmp_path: Path) -> None:
     autoencoder = WatchedAutoencoder(tiny_autoencoder(tmp_path / "artifact"))
     autoencoder.seen = []
     warm_up(autoencoder, SETTINGS)
-    assert {("reconstruct", 1), ("reconstruct", 3), ("decode", 1), ("decode", 4)} <= set(autoencoder.seen)
+    reconstructed = {("reconstruct", count) for count in (1, 2, 3)}
+    assert reconstructed | {("decode", count) for count in (1, 2, 3, 4)} <= set(autoencoder.seen)
