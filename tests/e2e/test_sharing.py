@@ -15,13 +15,30 @@ from tests.e2e.server import Server, serving
 @pytest.fixture
 def own_server(home: Path) -> Iterator[Server]:
     with serving(home) as running:
+        # It is ready as soon as one worker is; the other may be about to start listening.
+        wait_for_workers(running, home)
         yield running
+
+
+def by_process(home: Path) -> dict[int, int]:
+    """What the table says: how many connections each process has."""
+    table = (home / "prometheus_multiproc_dir" / "connections.table").read_bytes()
+    return dict(_SLOT.iter_unpack(table))
+
+
+def wait_for_workers(server: Server, home: Path) -> None:
+    deadline = time.monotonic() + 30
+    while (
+        not (alive := {worker.pid for worker in server.workers()}) <= by_process(home).keys()
+        or len(alive) < 2
+    ):
+        assert time.monotonic() < deadline, f"the workers {alive} do not all take connections"
+        time.sleep(0.05)
 
 
 def connections(server: Server, home: Path) -> list[int]:
     """How many connections each living worker says that it has."""
-    table = (home / "prometheus_multiproc_dir" / "connections.table").read_bytes()
-    counts = dict(_SLOT.iter_unpack(table))
+    counts = by_process(home)
     return [counts[worker.pid] for worker in server.workers()]
 
 
@@ -49,16 +66,10 @@ def test_both_workers_get_as_many_connections(own_server: Server, home: Path):
 
 def test_a_worker_that_replaces_a_dead_one_gets_the_new_connections(own_server: Server, home: Path):
     with connected(own_server, 6):
-        killed, kept = own_server.workers()
+        killed, _ = own_server.workers()
         killed.kill()
         killed.wait(5)
-        deadline = time.monotonic() + 30
-        while len(own_server.workers()) < 2 and time.monotonic() < deadline:
-            time.sleep(0.1)
-        table = home / "prometheus_multiproc_dir" / "connections.table"
-        new = next(worker.pid for worker in own_server.workers() if worker.pid != kept.pid)
-        while new not in dict(_SLOT.iter_unpack(table.read_bytes())) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for_workers(own_server, home)
         with connected(own_server, 7):
             # Those of the worker that was kept may have been let go meanwhile, as idle ones are.
             counts = connections(own_server, home)
