@@ -105,7 +105,7 @@ def classify(
     with opened(model) as artifact:
         classifier = Classifier(artifact)
         drawn = save_plots or explain
-        found = classify_files(classifier, images, prepare, explain=drawn)  # type: ignore[arg-type]
+        found = classify_files(classifier, images, prepare, explain=drawn)  # type: ignore[arg-type]  # Typer's text
         console.print(answer_table(found, artifact.manifest.name))
         if drawn:
             written = draw(classifier, found, plot_dir)

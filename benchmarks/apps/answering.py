@@ -86,7 +86,7 @@ def answer_json(models: Models, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_json(made: Prediction) -> dict[str, Any]:
-    """One prediction as plain data."""
+    """One prediction as plain data; the service's own function would make a peer load the service."""
     return {
         "label": LABELS[made.class_index],
         "class_index": made.class_index,

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import bentoml
 import httpx
-from _bentoml_impl.server.serving import server_on_deployment  # type: ignore[import-untyped]
+from _bentoml_impl.server.serving import server_on_deployment  # type: ignore[import-untyped]  # no types
 from bentoml._internal.utils import circus as bentoml_circus
 
 from service import wire
@@ -73,4 +73,4 @@ def test_the_arbiter_can_still_be_extended_before_it_is_made():
         assert bentoml_circus.Arbiter is PromptArbiter, WHY
         assert "Arbiter" in bentoml_circus.create_standalone_arbiter.__code__.co_names, WHY
     finally:
-        bentoml_circus.Arbiter = before  # type: ignore[misc]
+        bentoml_circus.Arbiter = before  # type: ignore[misc]  # its class is a name there

@@ -70,7 +70,7 @@ def test_nothing_can_be_changed_over_http(client: httpx.Client):
 
 
 def test_what_bentoml_answers_besides_is_out_of_reach(client: httpx.Client):
-    inner = client._transport.app._app  # type: ignore[attr-defined]
+    inner = client._transport.app._app  # type: ignore[attr-defined]  # httpx's ASGI transport
     paths = {getattr(route, "path", "") for route in inner.routes} - {""}
     assert paths - set(ROUTES)  # there are some
     for path in sorted(paths - set(ROUTES)):

@@ -14,7 +14,7 @@ def measured(
     peer: str, point: Point, number: int = 0, sharing: float | None = 1.2, **numbers: float
 ) -> Measured:
     """One peer under one load in one round."""
-    return Measured(peer, number, point, load(**numbers), 0.5, sharing)  # type: ignore[arg-type]
+    return Measured(peer, number, point, load(**numbers), 0.5, sharing)  # type: ignore[arg-type]  # made of numbers
 
 
 def results(*made: Measured, floors: list[dict[str, dict[str, float]]] | None = None) -> Results:

@@ -18,7 +18,7 @@ from tests.tiny_artifacts import CHANNELS, VIEW_SIDE, tiny_classifier
 def pictures(count: int, kind: str = "network_input") -> list[Prepared]:
     random = np.random.default_rng(3)
     images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
-    return [Prepared(network_input=image, kind=kind) for image in images]  # type: ignore[arg-type]
+    return [Prepared(network_input=image, kind=kind) for image in images]  # type: ignore[arg-type]  # a Literal
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def tiny_recipe() -> Recipe:
 
 def request(folder: Path, **changes: object) -> TrainRequest:
     asked = TrainRequest(tiny_recipe(), Machine.choose("cpu", "fp32", threads=1), folder)
-    return replace(asked, **changes)  # type: ignore[arg-type]
+    return replace(asked, **changes)  # type: ignore[arg-type]  # fields of it
 
 
 def trained(asked: TrainRequest) -> RunFolder:
