@@ -2,8 +2,8 @@
 
 uvicorn waits for ever for a request's first byte, for the rest of its headers, for the rest of a body that
 was refused, and for a client that does not read its answer; and headers may be of any size. Whoever wants to
-hold a server needs no more. The bounds are here, because no ASGI application sees any of it
-(docs/decisions/0303).
+hold a server needs no more. Idle connections it ends after five seconds, be it under a request that has
+arrived. The bounds are here, because no ASGI application sees any of it (docs/decisions/0303).
 """
 
 from asyncio import Transport
@@ -22,6 +22,8 @@ from service.settings import settings
 
 # Chunks, trailers and the rest of a refused body are read and dropped, but not without end.
 _WIRE_BYTES_PER_BODY_BYTE: Final = 4
+# Until the loop has read what arrived before an idle connection's time was over: it reads between timers.
+_LAST_LOOK_SECONDS: Final = 0.01
 
 
 def guard_connections() -> None:
@@ -33,10 +35,13 @@ class Connection(HttpToolsProtocol):
     """A connection that is closed when its client takes more time or more room than the settings allow."""
 
     cycle: Any  # the latest request, None before the first: uvicorn declares neither
+    connections: Any  # all of this worker, of uvicorn's every protocol as far as its types know
+    timeout_keep_alive: Any  # seconds; an int there
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._settings = settings()
+        self.timeout_keep_alive = self._settings.keep_alive_seconds
         self._wait: TimerHandle | None = None
         self._waits_after: object = None  # the request before the one that is waited for
         self._head_bytes = 0
@@ -53,10 +58,29 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # asyncio hands out Transports
         """Count the connection, and wait for its first request."""
         super().connection_made(transport)
-        if len(self.connections) > self._settings.max_connections:
+        if len(self.connections) > self._settings.max_connections and not self._replaces_an_idle_one():
             self._refuse(overloaded(f"{len(self.connections) - 1} connections are open already: try again"))
             return
         self._wait_for_a_request(self._settings.head_timeout_seconds)
+
+    def _replaces_an_idle_one(self) -> bool:
+        """Close the connection that has been idle for longest; False where none is."""
+        idle = [one for one in self.connections if one.is_idle]
+        if not idle:
+            return False
+        min(idle, key=lambda one: one.timeout_keep_alive_task.when()).transport.close()
+        return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all requests were answered, and not a byte of another has come."""
+        return self.timeout_keep_alive_task is not None and not self.transport.is_closing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless a request is there that the loop was too busy to read."""
+        self.timeout_keep_alive_task = self.loop.call_later(
+            _LAST_LOOK_SECONDS, super().timeout_keep_alive_handler
+        )
 
     def data_received(self, data: bytes) -> None:
         """Parse `data`, and see how far the request has come by it."""
@@ -126,6 +150,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything."""
+        self._unset_keepalive_if_required()  # which uvicorn leaves to its end where a client broke off
         self._stop_waiting()
         self._read_on()
         super().connection_lost(exc)

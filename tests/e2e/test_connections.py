@@ -1,6 +1,8 @@
 """Clients that hold connections instead of using them: slow, silent, endless, many. All are let go."""
 
+import contextlib
 import json
+import select
 import socket
 import threading
 import time
@@ -15,7 +17,8 @@ from tests.e2e.raw import GET, connect, read_all, read_answer
 from tests.e2e.server import Server, serving
 from tests.stores import publish_tiny, store_at
 
-HEAD_SECONDS, RECEIVE_SECONDS, SEND_SECONDS = 1.0, 2.0, 1.0
+HEAD_SECONDS, RECEIVE_SECONDS, SEND_SECONDS, IDLE_SECONDS = 1.0, 2.0, 1.0, 1.5
+MAX_CONNECTIONS = 20
 CHUNKED = (
     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
@@ -34,8 +37,9 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         head_timeout_seconds=HEAD_SECONDS,
         receive_timeout_seconds=RECEIVE_SECONDS,
         send_timeout_seconds=SEND_SECONDS,
+        keep_alive_seconds=IDLE_SECONDS,
         max_head_bytes=20_000,
-        max_connections=20,
+        max_connections=MAX_CONNECTIONS,
         max_body_bytes=100_000,
     ) as server:
         yield server
@@ -161,12 +165,28 @@ def test_an_idle_connection_is_closed(strict: Server):
         received = read_all(connection)
         assert received.startswith(b"HTTP/1.1 200 ")
         assert b"\r\nserver:" not in received.lower()  # nor who answers, in which version
-        assert 3 < time.monotonic() - began < 9  # uvicorn's 5 s
+        assert IDLE_SECONDS * 0.8 < time.monotonic() - began < IDLE_SECONDS + 3
+
+
+def test_idle_connections_make_room_the_longest_idle_first(strict: Server):
+    time.sleep(IDLE_SECONDS)  # let those of other tests go
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(connect(strict)) for _ in range(MAX_CONNECTIONS)]
+        for connection in idle:
+            connection.sendall(GET)
+            read_answer(connection)
+        for _ in range(2):
+            another = stack.enter_context(connect(strict))
+            another.sendall(GET)
+            assert read_answer(another).startswith(b"HTTP/1.1 200 ")
+        closed = select.select(idle, [], [], 0)[0]
+        assert closed == idle[:2]
+        assert not any(connection.recv(1) for connection in closed)
 
 
 def test_connections_beyond_their_number_are_refused_and_the_others_live(strict: Server):
-    time.sleep(HEAD_SECONDS)  # let those of other tests go
-    connections = [connect(strict) for _ in range(20)]
+    time.sleep(IDLE_SECONDS)  # let those of other tests go
+    connections = [connect(strict) for _ in range(MAX_CONNECTIONS)]
     try:
         for connection in connections:
             connection.sendall(GET[:10])
