@@ -25,6 +25,7 @@ class Sent:
     status: int
     model: str = ""
     connected: bool = True
+    error: str = ""  # what ended the connection, where no whole answer came
 
     @property
     def outcome(self) -> Outcome:
@@ -55,9 +56,9 @@ class Load:
         return [one for one in self.sent if one.status not in (200, 429)]
 
     def failures(self) -> str:
-        """How many of them, and with which statuses (0: no answer)."""
-        counts = Counter(one.status for one in self.failed())
-        return ", ".join(f"{number} x {status}" for status, number in counts.items()) or "0"
+        """How many of them, and with which statuses, or with what error where no answer came."""
+        counts = Counter(one.error or one.status for one in self.failed())
+        return ", ".join(f"{number} x {what}" for what, number in counts.items()) or "0"
 
     def quantile_ms(self, share: float) -> float:
         """A quantile of the time to an answer of 200, in milliseconds; 0 where there was none."""
@@ -80,7 +81,7 @@ class Connection:
             try:
                 reader, writer = self._streams = self._streams or await self._open()
             except OSError:
-                return Sent(at, time.monotonic() - at, 0, connected=False)
+                return Sent(at, time.monotonic() - at, 0, connected=False, error="no connection")
             try:
                 writer.write(request)
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -90,11 +91,11 @@ class Connection:
                 # A connection that the server closed while it was idle is no loss: any client asks again.
                 if not fresh and isinstance(error, _NothingCame):
                     continue
-                return Sent(at, time.monotonic() - at, 0)
+                return Sent(at, time.monotonic() - at, 0, error=type(error).__name__)
             if not stays:
                 self.close()
             return Sent(at, time.monotonic() - at, status, model)
-        return Sent(at, time.monotonic() - at, 0)
+        return Sent(at, time.monotonic() - at, 0, error="closed before any answer, twice")
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.wait_for(asyncio.open_connection("127.0.0.1", self._port), ANSWER_SECONDS)
