@@ -5,10 +5,12 @@ with a bias for each label, and a scale and a bias for each label (vector scalin
 arXiv:1706.04599). Then, where it helps, the highest probability is moved along a curve of three parameters
 (beta calibration): a network that was taught with smoothed labels and mixed pictures is unsure in another
 shape than any temperature can mend. More freedom fits small calibration sets too well, so cross-validation
-chooses, by a score that no dishonest probability can win.
+chooses, by a score that no dishonest probability can win: the simplest method that the best one does not beat
+by more than chance (the rule of one standard error: Hastie et al. 2009, The Elements of Statistical Learning,
+section 7.10).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -28,6 +30,7 @@ STRAIGHT: Final[Curve] = (1.0, 1.0, 0.0)
 """The curve that changes nothing."""
 
 _FOLDS = 5
+_DRAWS = 4  # of folds: which pictures fall into one fold must not decide
 _PULL = 0.5  # of the curve, in nats for a parameter that is one off
 _LOWEST = 0.3  # of ten labels' highest probabilities next to none is lower
 _SEED = 0  # of the folds: fits must not change from day to day
@@ -75,18 +78,34 @@ class ChosenScaling:
     method: Method
     scaling: LogitScaling
     held_out_scores: dict[Method, float]
-    """Mean Brier score (squared distance from the truth, 0 to 2), on folds that were not fitted on."""
+    """Mean Brier score (squared distance from the truth, 0 to 2), on pictures that were not fitted on."""
 
 
 def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> ChosenScaling:
-    """Fit every method, keep the one with the lowest cross-validated Brier score.
+    """Fit every method, keep the simplest whose cross-validated Brier score is within a standard error of the
+    lowest.
 
     The likelihood would do as well, were it not ruled by the few pictures that are wrong beyond doubt.
     """
+    # From few parameters to many.
     methods = [Method(family, curved) for family in families for curved in (False, True)]
     scores = {method: _cross_validated(answers, method) for method in methods}
-    best = min(methods, key=lambda method: scores[method])
-    return ChosenScaling(best, fit_method(answers, best), scores)
+    chosen = simplest_good(scores)
+    return ChosenScaling(
+        chosen, fit_method(answers, chosen), {method: float(each.mean()) for method, each in scores.items()}
+    )
+
+
+def simplest_good(scores: Mapping[Method, Float64]) -> Method:
+    """The first method whose scores of the pictures, the lower the better, have a mean that is within one
+    standard error of the lowest; the error is that of the difference, picture by picture."""
+    best = min(scores.values(), key=lambda each: float(each.mean()))
+
+    def is_good(method: Method) -> bool:
+        behind = scores[method] - best
+        return bool(behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind)))
+
+    return next(method for method in scores if is_good(method))
 
 
 def fit_method(answers: Answers, method: Method) -> LogitScaling:
@@ -132,14 +151,17 @@ def loss_nats(probabilities: Float64, acceptable: NDArray[np.bool_]) -> Float64:
     return np.asarray(-np.log(np.maximum((probabilities * acceptable).sum(axis=1), 1e-12)))
 
 
-def _cross_validated(answers: Answers, method: Method) -> float:
-    fold = np.random.default_rng(_SEED).permutation(len(answers)) % _FOLDS
+def _cross_validated(answers: Answers, method: Method) -> Float64:
+    """Each picture's Brier score by fits on others, the mean over draws of the folds: (count,)."""
+    random = np.random.default_rng(_SEED)
     scores = np.zeros(len(answers))
-    for number in range(_FOLDS):
-        held_out = answers.select(fold == number)
-        scaling = fit_method(answers.select(fold != number), method)
-        scores[fold == number] = brier_scores(scaling(held_out.logits), held_out.acceptable)
-    return float(scores.mean())
+    for _ in range(_DRAWS):
+        fold = random.permutation(len(answers)) % _FOLDS
+        for number in range(_FOLDS):
+            held_out = answers.select(fold == number)
+            scaling = fit_method(answers.select(fold != number), method)
+            scores[fold == number] += brier_scores(scaling(held_out.logits), held_out.acceptable) / _DRAWS
+    return scores
 
 
 def _fit_curve(answers: Answers, scaling: LogitScaling) -> Curve:

@@ -14,6 +14,7 @@ from training.probabilities import (
     fit_method,
     fit_scaling,
     loss_nats,
+    simplest_good,
 )
 
 
@@ -44,6 +45,23 @@ def test_biases_are_chosen_where_labels_are_favoured():
 
     assert chosen.method.family != "temperature"
     assert chosen.held_out_scores[chosen.method] == min(chosen.held_out_scores.values())
+
+
+PLAIN, FREE = Method("temperature", False), Method("vector", True)
+
+
+def test_a_method_that_is_ahead_by_chance_alone_is_not_chosen_over_a_simpler_one():
+    better_here_and_worse_there = np.tile([0.011, -0.01], 50)
+    plain = np.full(100, 0.2)
+
+    assert simplest_good({PLAIN: plain, FREE: plain - better_here_and_worse_there}) == PLAIN
+
+
+def test_a_method_that_is_ahead_by_more_than_chance_is_chosen():
+    a_little_better_nearly_everywhere = np.tile([0.0, 0.002, 0.002], 40)
+    plain = np.full(120, 0.2)
+
+    assert simplest_good({PLAIN: plain, FREE: plain - a_little_better_nearly_everywhere}) == FREE
 
 
 def test_fitting_lowers_the_calibration_error_on_pictures_that_were_not_fitted():
