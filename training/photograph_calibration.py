@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from fashion.labels import NUM_LABELS
 from training.answers import Answers
@@ -35,9 +36,10 @@ def choose_scaling_by_sender(answers: Answers, senders: Sequence[int]) -> Chosen
     The score is the squared distance of the most probable label's probability from being right (1) or not
     (0), each sender judged by a fit on the others. Biases would learn what these senders photographed most.
     """
-    scores = {method: _held_out_score(answers, senders, method) for method in _METHODS}
-    best = min(_METHODS, key=lambda method: scores[method])
-    return ChosenScaling(best, fit_method(answers, best), scores)
+    with threadpool_limits(limits=1):
+        scores = {method: _held_out_score(answers, senders, method) for method in _METHODS}
+        best = min(_METHODS, key=lambda method: scores[method])
+        return ChosenScaling(best, fit_method(answers, best), scores)
 
 
 def _held_out_score(answers: Answers, senders: Sequence[int], method: Method) -> float:

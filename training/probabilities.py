@@ -17,6 +17,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from fashion.classifier import softmax, with_confidence
 from fashion.labels import NUM_LABELS
@@ -89,11 +90,11 @@ def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> C
     """
     # From few parameters to many.
     methods = [Method(family, curved) for family in families for curved in (False, True)]
-    scores = {method: _cross_validated(answers, method) for method in methods}
-    chosen = simplest_good(scores)
-    return ChosenScaling(
-        chosen, fit_method(answers, chosen), {method: float(each.mean()) for method, each in scores.items()}
-    )
+    with threadpool_limits(limits=1):  # over so few numbers, threads mostly wait for each other
+        scores = {method: _cross_validated(answers, method) for method in methods}
+        chosen = simplest_good(scores)
+        scaling = fit_method(answers, chosen)
+    return ChosenScaling(chosen, scaling, {method: float(each.mean()) for method, each in scores.items()})
 
 
 def simplest_good(scores: Mapping[Method, Float64]) -> Method:
