@@ -49,7 +49,9 @@ def export(
     photographs: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="Run of `photograph-classifier`, whose network is to answer for photographs."
+            metavar="RUN",
+            help="Run of `photograph-classifier`, whose network is to answer for photographs. "
+            "[default: the one that was trained with RUN, if any]",
         ),
     ] = None,
     quantise: Annotated[

@@ -53,14 +53,12 @@ def export_run(
 
     `joined` is the run of a network for photographs, whose graphs and settings are added.
     """
-    settings = folder.read_settings()
+    settings = _with_parts(folder)
     recipe = settings.build_recipe()
     systems = [folder.load_system()]
-    for part in recipe.builds_on:
-        settings = _with_section(settings, part, folder.foundation(part).read_settings())
     if joined:
         systems.append(joined.load_system())
-        settings = _with_section(settings, "photographs", joined.read_settings())
+        settings = _with_section(settings, "photographs", _with_parts(joined))
         settings = replace(settings, data={**settings.data, LABELS_FILE.name: _md5(LABELS_FILE)})
     return export_systems(systems, recipe, settings, destination, metrics or {})
 
@@ -83,6 +81,16 @@ def check_joinable(folder: RunFolder, joined: RunFolder | None) -> None:
             f"{joined.path}.",
             field="--photographs",
         )
+
+
+def _with_parts(folder: RunFolder) -> RunSettings:
+    """The settings of a run, with those of the runs that it was built on and that are still there."""
+    settings = folder.read_settings()
+    for part in settings.build_recipe().builds_on:
+        run = folder.foundation(part)
+        if run.settings_file.is_file():
+            settings = _with_section(settings, part, _with_parts(run))
+    return settings
 
 
 def _with_section(settings: RunSettings, name: str, other: RunSettings) -> RunSettings:

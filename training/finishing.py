@@ -30,9 +30,9 @@ def finish(
 ) -> Artifact:
     """Export the run and complete the artifact; an earlier artifact of the run is replaced.
 
-    `joined` is the run of a network for photographs that goes into the same artifact. `integers` says whether
-    classifiers are to compute in eight-bit integers, whatever that costs; None leaves it to the recipe, and
-    to the measured cost.
+    `joined` is the run of a network for photographs that goes into the same artifact, instead of the one that
+    was trained with the run. `integers` says whether classifiers are to compute in eight-bit integers,
+    whatever that costs; None leaves it to the recipe, and to the measured cost.
     """
     artifact = export(folder, joined)
     if integers or (integers is None and folder.read_settings().build_recipe().quantise):
@@ -44,16 +44,23 @@ def finish(
 
 
 def export(folder: RunFolder, joined: RunFolder | None = None) -> Artifact:
-    """Export the best weights of the run, or of two joined ones, with the summaries' validation figures.
+    """Export the best weights of the run, and of what joins it, with the summaries' validation figures.
 
     Raises InvalidValue where one of the runs is of a kind that does not belong there.
     """
+    joined = joined or _joined_run(folder)
     check_joinable(folder, joined)
     shutil.rmtree(folder.artifact, ignore_errors=True)
     metrics = _validation_figures(folder, "validation")
     if joined:
         metrics |= _validation_figures(joined, "validation_photograph")
     return export_run(folder, folder.artifact, metrics, joined)
+
+
+def _joined_run(folder: RunFolder) -> RunFolder | None:
+    """The run inside `folder` of the network that its recipe joins to it, if it has ended."""
+    runs = [folder.foundation(part) for part in folder.read_settings().build_recipe().joins]
+    return next((run for run in runs if run.has_ended), None)
 
 
 def _validation_figures(folder: RunFolder, prefix: str) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""The runs that a recipe builds on: trained first, inside its own run folder, each by its part.
+"""The runs that a recipe consists of: trained inside its own run folder, each by its part.
 
-A system may need networks that a recipe of their own trains: one to start from, one to look through. So one
-command still makes the whole, and the run folder holds everything that decided it. A run of that very recipe,
-seed and data that ended earlier may be copied in (`--use`): under one commit a run is a function of its
-settings, so the outcome is the same.
+A system may need networks that a recipe of their own trains: one to start from, one to look through; and a
+classifier's artifact may hold another network, for photographs. So one command still makes the whole, and the
+run folder holds everything that decided it. A run of that very recipe, seed and data that ended earlier may
+be copied in (`--use`): under one commit a run is a function of its settings, so the outcome is the same.
 """
 
 import shutil
@@ -30,18 +30,20 @@ def check_uses(recipe: Recipe, uses: Mapping[str, Path], settings: RunSettings) 
     `settings` are those of the run that builds on them: seed, precision and data have to be the same.
     """
     for part, path in uses.items():
-        if part not in recipe.builds_on:
-            expected = ", ".join(recipe.builds_on) or "none"
+        if part not in recipe.parts:
+            expected = ", ".join(recipe.parts) or "none"
             raise InvalidValue(f"{recipe.name} builds on no {part!r}; its parts: {expected}.", field="--use")
         run = RunFolder(path)
-        if different := part_settings(recipe.builds_on[part], settings).differences(run.read_settings()):
+        if different := part_settings(recipe.parts[part], settings).differences(run.read_settings()):
             raise InvalidValue(
                 f"{path} is not the run that {recipe.name} builds on: {'; '.join(different)}. Leave --use "
                 f"away to train it anew.",
                 field="--use",
             )
-        if not run.artifact.is_dir():
-            raise InvalidValue(f"{path} has not ended: it has no artifact. Let it train.", field="--use")
+        if not run.has_ended:
+            raise InvalidValue(
+                f"{path} has not ended: it has neither summary nor artifact. Let it train.", field="--use"
+            )
 
 
 def trained_already(folder: RunFolder, recipe: Recipe, settings: RunSettings) -> dict[str, Path]:
@@ -50,19 +52,22 @@ def trained_already(folder: RunFolder, recipe: Recipe, settings: RunSettings) ->
         run
         for file in sorted(folder.path.glob("foundations/**/settings.json"))
         for run in [RunFolder(file.parent)]
-        if run.artifact.is_dir()
+        if run.has_ended
     ]
     return {
         part: run.path
-        for part, own in recipe.builds_on.items()
+        for part, own in recipe.parts.items()
         for run in finished
         if not part_settings(own, settings).differences(run.read_settings())
     }
 
 
 def part_settings(part: Recipe, settings: RunSettings) -> RunSettings:
-    """The settings of a run of `part` for a run with `settings`: everything but the recipe is the same."""
-    return RunSettings.of(part, seed=settings.seed, precision=settings.precision, limit=settings.limit)
+    """The settings of a run of `part` for a run with `settings`: all but the recipe, and the seed where the
+    part has one of its own, is the same."""
+    return RunSettings.of(
+        part, seed=settings.seed + part.seed_offset, precision=settings.precision, limit=settings.limit
+    )
 
 
 def copy_uses(folder: RunFolder, uses: Mapping[str, Path]) -> None:

@@ -5,7 +5,7 @@ last.ckpt         everything needed to continue; best.ckpt: the best epoch on va
 history.json      every epoch's terms; summary.json: the figures of the kept weights
 tensorboard/      scalars
 artifact/         the exported model, once training has ended
-foundations/      a run folder for each recipe that this one builds on (`foundations.py`)
+foundations/      a run folder for each recipe that is part of this one (`foundations.py`)
 """
 
 import json
@@ -81,8 +81,13 @@ class RunFolder:
         self.artifact = path / "artifact"
 
     def foundation(self, part: str) -> "RunFolder":
-        """Where the run of a recipe is that this one builds on."""
+        """Where the run of a recipe is that is part of this one."""
         return RunFolder(self.path / "foundations" / part)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether training has: its figures are there, or a whole artifact."""
+        return self.summary_file.is_file() or self.artifact.is_dir()
 
     @classmethod
     def start(cls, path: Path, settings: RunSettings) -> "RunFolder":

@@ -64,8 +64,8 @@ def train(
 ) -> RunFolder:
     """Train as asked and leave a run folder with a complete artifact, if the system makes one by itself.
 
-    What the recipe builds on is trained first. Of several processes that train together, the first one
-    finishes the run.
+    What the recipe builds on is trained first, what joins its artifact last. Of several processes that train
+    together, the first one finishes the run.
     Raises InvalidValue where the folder or a run to use does not fit the request and DatasetError where
     photographs are needed and not there, both before anything is written, and Interrupted on Ctrl-C.
     """
@@ -75,9 +75,9 @@ def train(
     settings = RunSettings.of(recipe, seed=request.seed, precision=machine.precision, limit=request.limit)
     check_uses(recipe, request.uses, settings)
     processes = Processes.of_environment()
-    if recipe.builds_on and processes.count > 1:
+    if recipe.parts and processes.count > 1:
         raise InvalidValue(
-            f"{recipe.name} trains {', '.join(recipe.builds_on)} first, which one process does: start the "
+            f"{recipe.name} trains {', '.join(recipe.parts)} as well, which one process does: start the "
             f"command without torch's launcher.",
             field="recipe",
         )
@@ -103,6 +103,7 @@ def train(
     write_json(folder.summary_file, _summary_record(request, result, summary))
     _show_summary(result, summary, console)
     if system.stands_alone:
+        _train_joined(request, folder, split, photographs, console)
         finish(folder, split, photographs, console)
     else:
         console.print(
@@ -126,15 +127,55 @@ def _train_foundations(
 ) -> dict[str, System]:
     """Train what the recipe builds on, as far as that is not done yet, and load it."""
     copy_uses(folder, request.uses)
-    systems = {}
-    for part, recipe in request.recipe.builds_on.items():
-        run = folder.foundation(part)
-        if not run.artifact.is_dir():
-            uses = trained_already(folder, recipe, folder.read_settings())
-            own = replace(request, recipe=recipe, folder=run.path, resume=run.path.exists(), uses=uses)
-            train(own, split, photographs, console)
-        systems[part] = run.load_system()
-    return systems
+    return {
+        part: _trained_part(request, folder, part, split, photographs, console).load_system()
+        for part in request.recipe.builds_on
+    }
+
+
+def _train_joined(
+    request: TrainRequest,
+    folder: RunFolder,
+    split: Split,
+    photographs: PhotographSplit | None,
+    console: Console,
+) -> None:
+    """Train the network that answers for photographs beside this one, if the recipe names one and there are
+    photographs to train it with."""
+    for part in request.recipe.joins:
+        if photographs is not None:
+            _trained_part(request, folder, part, split, photographs, console)
+            continue
+        console.print(
+            f"No {part} are at hand, so the artifact answers for network inputs alone: set "
+            f"FASHION_PHOTOS_DIR, and the same command with --out {folder.path} --resume adds them.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _trained_part(
+    request: TrainRequest,
+    folder: RunFolder,
+    part: str,
+    split: Split,
+    photographs: PhotographSplit | None,
+    console: Console,
+) -> RunFolder:
+    """The run of a part inside `folder`, trained unless it has been."""
+    recipe, run = request.recipe.parts[part], folder.foundation(part)
+    if not run.has_ended:
+        settings = folder.read_settings()
+        own = replace(
+            request,
+            recipe=recipe,
+            folder=run.path,
+            seed=settings.seed + recipe.seed_offset,
+            resume=run.path.exists(),
+            uses=trained_already(folder, recipe, settings),
+        )
+        train(own, split, photographs, console)
+    return run
 
 
 def summarise(system: System, training: Pictures, validation: Pictures, machine: Machine) -> Summary:

@@ -7,6 +7,7 @@ from training.classifying import START, ClassifierSettings
 from training.distilling import DistilledSettings
 from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
+from training.recipes.photographs import photograph_classifier
 from training.recipes.recipe import Recipe
 
 RELEASED_AS = "fashion-classifier"
@@ -80,7 +81,10 @@ def classifier_averaged() -> Recipe:
 
 
 def classifier_released() -> Recipe:
-    """The one that is served: the mean of two networks' weights learns what both say together."""
+    """The one that is served: the mean of two networks' weights learns what both say together.
+
+    Its artifact holds the network for photographs as well.
+    """
     course = classifier_whole()
     return replace(
         course,
@@ -89,4 +93,5 @@ def classifier_released() -> Recipe:
         system=DistilledSettings(ResidualSettings(width=32)),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=2e-4),
         builds_on={START: course, "averaged": classifier_averaged()},
+        joins={"photographs": photograph_classifier()},
     )

@@ -32,3 +32,13 @@ class Recipe:
     """Whether classifiers are exported in eight-bit integers where that costs next to nothing."""
     builds_on: "Mapping[str, Recipe]" = field(default_factory=dict)
     """Recipes that are trained first, by the part that they play in the system (`System.build_on`)."""
+    joins: "Mapping[str, Recipe]" = field(default_factory=dict)
+    """A recipe of a network for photographs, by the name of its part, whose graphs go into the same
+    artifact; left out where there are no photographs."""
+    seed_offset: int = 0
+    """As a part of another recipe: what is added to that one's seed, so that parts of one recipe differ."""
+
+    @property
+    def parts(self) -> "Mapping[str, Recipe]":
+        """Every recipe that is trained inside a run of this one."""
+        return {**self.builds_on, **self.joins}
