@@ -32,6 +32,7 @@ STRAIGHT: Final[Curve] = (1.0, 1.0, 0.0)
 
 _FOLDS = 5
 _DRAWS = 4  # of folds: which pictures fall into one fold must not decide
+_MAX_STEPS = 100  # some twenty are enough; where labels can be told apart without an error, none ever are
 _PULL = 0.5  # of the curve, in nats for a parameter that is one off
 _LOWEST = 0.3  # of ten labels' highest probabilities next to none is lower
 _SEED = 0  # of the folds: fits must not change from day to day
@@ -143,7 +144,9 @@ def fit_scaling(answers: Answers, family: Family) -> LogitScaling:
         by_scale, by_bias = (slope * logits).sum(axis=0), slope.sum(axis=0)
         return float(-np.log(mass).mean()), _slope(family, by_scale, by_bias)
 
-    found = minimize(loss_and_slope, np.array(start), jac=True, method="L-BFGS-B")
+    found = minimize(
+        loss_and_slope, np.array(start), jac=True, method="L-BFGS-B", options={"maxiter": _MAX_STEPS}
+    )
     return _scaling(family, np.asarray(found.x, dtype=np.float64))
 
 
