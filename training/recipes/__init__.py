@@ -12,7 +12,7 @@ from training.recipes.classifiers import (
     classifier_whole,
 )
 from training.recipes.judge import judge
-from training.recipes.photographs import photograph_classifier
+from training.recipes.photographs import photograph_classifier, photograph_released
 from training.recipes.plane import vae_2d
 from training.recipes.recipe import Recipe
 from training.recipes.seeds import SEEDS
@@ -25,6 +25,7 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier-whole": classifier_whole,
     "classifier-averaged": classifier_averaged,
     "photograph-classifier": photograph_classifier,
+    "photograph-released": photograph_released,
     "vae": vae,
     "vae-likelihood": vae_likelihood,
     "vae-released": vae_released,

@@ -7,7 +7,7 @@ from training.classifying import START, ClassifierSettings
 from training.distilling import DistilledSettings
 from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
-from training.recipes.photographs import photograph_classifier
+from training.recipes.photographs import photograph_released
 from training.recipes.recipe import Recipe
 
 RELEASED_AS = "fashion-classifier"
@@ -93,5 +93,5 @@ def classifier_released() -> Recipe:
         system=DistilledSettings(ResidualSettings(width=32)),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=2e-4),
         builds_on={START: course, "averaged": classifier_averaged()},
-        joins={"photographs": photograph_classifier()},
+        joins={"photographs": photograph_released()},
     )

@@ -1,5 +1,8 @@
-"""The recipe of the network that answers for photographs, in the same artifact as the classifier's."""
+"""Recipes of the network that answers for photographs, in the same artifact as the classifier's."""
 
+from dataclasses import replace
+
+from training.distilling import DistilledPhotographSettings
 from training.optimisation import Optimisation
 from training.photograph_batches import PhotographCourse
 from training.photograph_classifying import PhotographClassifierSettings
@@ -7,7 +10,7 @@ from training.recipes.recipe import Recipe
 
 
 def photograph_classifier() -> Recipe:
-    """The one that is served: ImageNet's trunk learns photographs, and some that are simulated among them."""
+    """A teacher: ImageNet's trunk learns photographs, and some that are simulated among them."""
     return Recipe(
         name="photograph-classifier",
         summary="network of its own for photographs; needs FASHION_PHOTOS_DIR, joins a classifier on export",
@@ -23,4 +26,21 @@ def photograph_classifier() -> Recipe:
             keep_last=True,
         ),
         augmentation=PhotographCourse(pictures_per_epoch=1_920, pretraining=0.0, simulated=0.15),
+    )
+
+
+def photograph_released() -> Recipe:
+    """The one that is served: the mean of three tunings' weights learns what they say together."""
+    tuning = photograph_classifier()
+    return replace(
+        tuning,
+        name="photograph-released",
+        summary="the network for photographs behind the release: tunes three times, then learns from all",
+        system=DistilledPhotographSettings(),
+        optimisation=replace(tuning.optimisation, epochs=4, learning_rate=1e-4, average_decay=0.98),
+        builds_on={
+            "first": tuning,
+            "second": replace(tuning, seed_offset=1),
+            "third": replace(tuning, seed_offset=2),
+        },
     )
