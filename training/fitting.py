@@ -188,7 +188,8 @@ def fit(
 ) -> FitResult:
     """Train from the beginning, or from the folder's last checkpoint, to the end.
 
-    `foundations` are the trained systems that the recipe builds on.
+    `foundations` are the trained systems that the recipe builds on; with no epoch to train, what they make is
+    kept as it is.
     Leaves `best.ckpt`, `last.ckpt`, `history.json` and TensorBoard scalars in the folder. Raises Interrupted
     on Ctrl-C, with `last.ckpt` of the last whole epoch in place.
     """
@@ -197,6 +198,8 @@ def fit(
     processes.check(recipe.optimisation.batch_size)
     system = build_system(recipe, seed)
     system.build_on(foundations or {})
+    if not recipe.optimisation.epochs:
+        return _keep(system, folder)
     module = Fitting(recipe, system, training, validation, seed)
     module.to(memory_format=torch.channels_last)
     latest = recipe.optimisation.refit or recipe.optimisation.keep_last
@@ -213,6 +216,13 @@ def fit(
         if module.processes.is_first:
             write_json(folder.history_file, module.history)
     return FitResult(module.history, keeper.best_epoch, keeper.best_value, module.seconds)
+
+
+def _keep(system: System, folder: RunFolder) -> FitResult:
+    weights = {f"system.{name}": value for name, value in system.state_dict().items()}
+    WholeFiles().save_checkpoint({"state_dict": weights}, folder.best_checkpoint)
+    write_json(folder.history_file, [])
+    return FitResult([], 0, float("nan"), 0.0)
 
 
 def _build_trainer(

@@ -21,7 +21,8 @@ _FIRST_SHARE = 0.04
 class Optimisation:
     """How the weights are moved."""
 
-    epochs: Count = 8
+    epochs: CountOrZero = 8
+    """Passes over the training pictures; 0 keeps what a recipe builds on as it is."""
     batch_size: Count = 256
     optimiser: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Positive = 1e-2

@@ -5,6 +5,7 @@ ankle boot are added up before their logarithm is taken: the network is asked fo
 that are simulated from Fashion-MNIST alone teach it which.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Literal
 
@@ -23,6 +24,7 @@ from training.photograph_batches import FOOTWEAR_ANSWER, NUM_ANSWERS
 from training.photographs import ACCEPTABLE_CLASSES, FOOTWEAR
 from training.ranges import Share
 from training.systems import Batch, ExportGraph, System, Terms
+from training.weight_averaging import mean_weights
 
 _FOOTWEAR_CLASSES: Final = sorted(ACCEPTABLE_CLASSES[FOOTWEAR])
 
@@ -52,6 +54,12 @@ class PhotographClassifierSystem(System):
         super().__init__()
         self.label_smoothing = settings.label_smoothing
         self.network: PhotographClassifier = PhotographClassifier(settings.network)
+
+    def build_on(self, trained: Mapping[str, System]) -> None:
+        """Go on from the mean of the weights of what the recipe builds on, tunings of this very trunk; raises
+        InvalidValue where one is of another kind or size."""
+        if trained:
+            self.network.load_state_dict(mean_weights(trained, self.network))
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the objective in nats a picture; `error` the share of wrong answers on what was

@@ -1,7 +1,6 @@
 """Which pictures a recipe trains on and is validated on."""
 
 from training.batches import Examples, Pictures, TrainingPictures
-from training.distilling import DistilledPhotographSettings
 from training.photograph_batches import TrainingPhotographs, Views
 from training.photograph_classifying import PhotographClassifierSettings
 from training.photographs import load_photographs
@@ -19,7 +18,7 @@ def load_pictures(
     shown what is simulated from them, and the photographs given, or those in FASHION_PHOTOS_DIR: the training
     senders', judged by the validation senders'. Raises DatasetError where they are not there.
     """
-    if not isinstance(recipe.system, PhotographClassifierSettings | DistilledPhotographSettings):
+    if not isinstance(recipe.system, PhotographClassifierSettings):
         inputs, held_out = Examples.of(split.train), Examples.of(split.validation)
         return (inputs.with_more(held_out) if recipe.optimisation.refit else inputs), held_out
     photographs = photographs or split_by_sender(load_photographs())

@@ -70,6 +70,11 @@ def train(
     photographs are needed and not there, both before anything is written, and Interrupted on Ctrl-C.
     """
     recipe, machine = request.recipe, request.machine
+    if not (recipe.optimisation.epochs or recipe.builds_on):
+        raise InvalidValue(
+            f"No epochs keep what a recipe builds on, and {recipe.name} builds on nothing: train for some.",
+            field="epochs",
+        )
     training, validation = load_pictures(recipe, split, photographs)
     training = training.head(request.limit or len(training))
     settings = RunSettings.of(recipe, seed=request.seed, precision=machine.precision, limit=request.limit)
@@ -229,9 +234,8 @@ def _summary_record(request: TrainRequest, result: FitResult, summary: Summary) 
 
 
 def _show_summary(result: FitResult, summary: Summary, console: Console) -> None:
-    table = Table(
-        title=f"best epoch {result.best_epoch} of {len(result.history)}, after {result.seconds:.1f} s"
-    )
+    kept = f"best epoch {result.best_epoch} of {len(result.history)}, after {result.seconds:.1f} s"
+    table = Table(title=kept if result.history else "kept as it was built")
     for column in ("term", "train", "validation", "generalisation gap"):
         table.add_column(column, justify="left" if column == "term" else "right")
     for name, gap in summary.generalisation_gap.items():

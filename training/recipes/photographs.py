@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from training.distilling import DistilledPhotographSettings
 from training.optimisation import Optimisation
 from training.photograph_batches import PhotographCourse
 from training.photograph_classifying import PhotographClassifierSettings
@@ -10,7 +9,7 @@ from training.recipes.recipe import Recipe
 
 
 def photograph_classifier() -> Recipe:
-    """A teacher: ImageNet's trunk learns photographs, and some that are simulated among them."""
+    """One tuning: ImageNet's trunk learns photographs, and some that are simulated among them."""
     return Recipe(
         name="photograph-classifier",
         summary="network of its own for photographs; needs FASHION_PHOTOS_DIR, joins a classifier on export",
@@ -30,14 +29,13 @@ def photograph_classifier() -> Recipe:
 
 
 def photograph_released() -> Recipe:
-    """The one that is served: the mean of three tunings' weights learns what they say together."""
+    """The one that is served: the mean of three tunings' weights, as it is."""
     tuning = photograph_classifier()
     return replace(
         tuning,
         name="photograph-released",
-        summary="the network for photographs behind the release: tunes three times, then learns from all",
-        system=DistilledPhotographSettings(),
-        optimisation=replace(tuning.optimisation, epochs=4, learning_rate=1e-4, average_decay=0.98),
+        summary="the network for photographs behind the release: tunes three times, keeps the mean",
+        optimisation=replace(tuning.optimisation, epochs=0),
         builds_on={
             "first": tuning,
             "second": replace(tuning, seed_offset=1),

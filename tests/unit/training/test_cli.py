@@ -40,8 +40,8 @@ def small_world(fashion_mnist_folder, monkeypatch):
     [
         (("train", "resnet"), "There is no recipe 'resnet'"),
         (
-            ("train", "classifier", "--set", "epochs=0"),
-            "optimisation.epochs should be greater than or equal to 1",
+            ("train", "classifier", "--set", "batch_size=0"),
+            "optimisation.batch_size should be greater than or equal to 1",
         ),
         (("train", "classifier", "--set", "speed=2"), "There is no setting 'speed'"),
         (("train", "classifier", "--device", "tpu"), "--device takes auto, cpu or cuda"),

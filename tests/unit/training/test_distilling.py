@@ -1,35 +1,28 @@
 """Distillation: the student's targets are what its teachers say together, about the pictures it sees."""
 
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 
 from fashion.errors import InvalidValue
 from tests.unit.training.test_autoencoders import TINY as TINY_AUTOENCODER
 from tests.unit.training.tiny_data import tiny_split
-from tests.unit.training.tiny_photographs import TINY_PHOTOGRAPHS, tiny_photographs
 from training.augmentation import plain
 from training.autoencoding import VariationalSettings
 from training.classifying import START, ClassifierSettings, ClassifierSystem
-from training.distilling import DistilledPhotographSettings, DistilledSettings, DistilledSystem
+from training.distilling import DistilledSettings, DistilledSystem
 from training.fitting import fit
 from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
-from training.networks.photographs import PhotographNetworkSettings
-from training.photograph_classifying import PhotographClassifierSettings
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
 from training.runs import RunFolder, RunSettings
 from training.sources import load_pictures
-from training.training_run import TrainRequest, train
 
 SPLIT = tiny_split()
 TINY_COURSE = ("width=2", "doublings=1", "batch_size=32", "epochs=1")
-SHORT_PHOTOGRAPHS = (*TINY_PHOTOGRAPHS, "epochs=1", "pretraining=0")
 SIZE = ResidualSettings(width=2, doublings=1)
 BATCH = plain(torch.tensor(SPLIT.train.images[:40]), torch.tensor(SPLIT.train.labels[:40]))
 
@@ -122,32 +115,3 @@ def test_a_run_tells_how_often_its_teachers_are_wrong(tmp_path: Path) -> None:
 
     assert 0 < result.history[-1]["train/taught_error"] < 1
     assert folder.load_system().state_dict().keys() == teacher(1).state_dict().keys()
-
-
-def test_a_student_of_photographs_starts_from_the_mean_of_its_teachers_and_hears_all_of_them() -> None:
-    size = PhotographNetworkSettings(view_side=32, blocks=1)
-    first, second = (PhotographClassifierSettings(size).build().eval() for _ in range(2))
-    torch.nn.init.normal_(second.network.head.weight, generator=torch.Generator().manual_seed(1))
-    taught = DistilledPhotographSettings(size).build().eval()
-
-    taught.build_on({"first": first, "second": second})
-
-    torch.testing.assert_close(taught.network.head.weight, second.network.head.weight / 2)
-    views = replace(BATCH, images=torch.rand(40, 3, 32, 32, generator=torch.Generator().manual_seed(2)))
-    # What is linear in the logits: the mean of the weights says what the teachers say together.
-    assert taught.training_terms(views, 0.0)["total"].item() == pytest.approx(0, abs=1e-5)
-
-
-def test_one_command_tunes_three_times_and_teaches_what_they_say(tmp_path: Path) -> None:
-    released = with_overrides(find_recipe("photograph-released"), SHORT_PHOTOGRAPHS)
-    tuning = with_overrides(find_recipe("photograph-classifier"), SHORT_PHOTOGRAPHS)
-    parts = {part: replace(tuning, seed_offset=own.seed_offset) for part, own in released.builds_on.items()}
-    request = TrainRequest(
-        replace(released, builds_on=parts), Machine.choose("cpu", "fp32", threads=1), tmp_path / "run"
-    )
-
-    run = train(request, SPLIT, tiny_photographs(tmp_path / "photographs"), Console(file=StringIO()))
-
-    assert [run.foundation(part).read_settings().seed for part in parts] == [0, 1, 2]
-    assert "train/taught_error" in run.history_file.read_text()
-    assert not run.artifact.exists()

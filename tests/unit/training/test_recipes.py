@@ -37,7 +37,7 @@ def test_a_setting_is_overridden_by_its_full_name_or_by_its_last_part():
     [
         ("epochs", "name=value"),
         ("epoch=3", "no setting 'epoch'"),
-        ("epochs=0", "greater than or equal to 1"),
+        ("epochs=-1", "greater than or equal to 0"),
         ("epochs=three", "valid integer"),
         ("epochs=2.5", "valid integer"),
         ("flip=1.5", "less than or equal to 1"),
