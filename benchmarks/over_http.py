@@ -83,7 +83,7 @@ def classification(client: httpx.Client, test: Dataset, count: int) -> Check:
 
 def photographs(client: httpx.Client, _test: Dataset, _count: int) -> Check:
     """The share of the held-out senders' photographs that `/classify` is right on, sent as files."""
-    held_out = split_by_sender(load_photographs()).validation
+    held_out = split_by_sender(load_photographs()).held_out
     right: list[bool] = []
     model = ""
     for start in range(0, len(held_out), PHOTOGRAPHS_PER_REQUEST):

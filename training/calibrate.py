@@ -2,10 +2,11 @@
 apart.
 
 Everything is fitted on outputs of the exported graphs in the engine that serves them, on pictures that
-training never saw: the calibration part of Fashion-MNIST for network inputs, the calibration senders for
-photographs. Figures for one kind say nothing about the other, so they share nothing.
+training never saw: the calibration part of Fashion-MNIST for network inputs, all senders that are held out
+for photographs. Figures for one kind say nothing about the other, so they share nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from fashion.artifact import Artifact
 from fashion.classifier import Classifier
 from fashion.manifest import Calibration
 from fashion.preparation import InputKind
-from training.answers import answers_to_dataset, answers_to_photographs
+from training.answers import Answers, answers_to_dataset, answers_to_photographs
 from training.conformal import SetThresholds, choose_thresholds
 from training.novelty import NoveltyFit, fit_novelty
 from training.photograph_calibration import (
@@ -107,9 +108,16 @@ def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
 def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> KindFit:
     """Calibrate for what users send."""
     trained = answers_to_photographs(classifier, photographs.train)
-    source = "photographs of garments, senders kept apart for calibration"
-    calibration = answers_to_photographs(classifier, photographs.calibration)
-    senders = [photograph.sender_id for photograph in photographs.calibration]
+    held_out = answers_to_photographs(classifier, photographs.held_out)
+    return fit_answers_to_photographs(
+        trained, held_out, [photograph.sender_id for photograph in photographs.held_out]
+    )
+
+
+def fit_answers_to_photographs(trained: Answers, calibration: Answers, senders: Sequence[int]) -> KindFit:
+    """The same from what a classifier made of photographs that it was trained on, and of others by
+    `senders`."""
+    source = "photographs of garments, by senders that training never saw"
     weights = sender_weights(senders)
     scaling = choose_scaling_by_sender(calibration, senders)
     probabilities = scaling.scaling(calibration.logits)

@@ -85,7 +85,7 @@ def mistakes(
         classifier = Classifier(artifact)
         chapters = [confused_labels(classifier, test.images, test.labels)]
         if photographs:
-            chapters.append(mistaken_photographs(classifier, photographs.validation))
+            chapters.append(mistaken_photographs(classifier, photographs.held_out))
         others = photographs.other if photographs else ()
         chapters.append(passing_for_garments(classifier, available_digits(), others))
         page = write_page(classifier, chapters, out)

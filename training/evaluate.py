@@ -26,6 +26,7 @@ from training.answers import (
     prepared_photographs,
 )
 from training.costs import costs_of, costs_table
+from training.cross_fitting import cross_fitted
 from training.dataset import Dataset
 from training.goals import CLASSIFIER_GOALS, goals_table
 from training.metrics import area_under_curve, calibration_error, confusion, reliability, share_interval
@@ -45,7 +46,10 @@ class Material:
     """`test` or `validation`."""
     dataset: Dataset
     photographs: Sequence[Photograph] = ()
-    """Garments by senders that nothing was trained or fitted on."""
+    """Garments by senders that nothing was trained on."""
+    trained_photographs: Sequence[Photograph] = ()
+    """What a network for photographs was trained on. If given, the others were fitted on, and each is
+    answered by a fit on other senders (`cross_fitting.py`)."""
     other: Sequence[Photograph] = ()
     """Photographs of what has none of the ten labels."""
     digits: NDArray[np.uint8] | None = None
@@ -110,9 +114,7 @@ def evaluate_classifier(classifier: Classifier, material: Material) -> Report:
     tables = [*_label_tables(measured, material.dataset), _reliability_table(measured)]
     photographs = None
     if material.photographs:
-        photographs = _measure(
-            classifier, answers_to_photographs(classifier, material.photographs), "photograph"
-        )
+        photographs = _measure_photographs(classifier, material)
         table, mean = _photograph_table(classifier, photographs, material.photographs)
         figures |= {f"photograph_{name}": value for name, value in photographs.figures().items()}
         figures["photograph_accuracy_by_group"] = mean
@@ -134,6 +136,15 @@ def evaluate_classifier(classifier: Classifier, material: Material) -> Report:
 
 def _measure(classifier: Classifier, answers: Answers, kind: InputKind) -> Measured:
     return Measured(answers, classifier.predictions(answers.outputs, kind))
+
+
+def _measure_photographs(classifier: Classifier, material: Material) -> Measured:
+    answers = answers_to_photographs(classifier, material.photographs)
+    if not (material.trained_photographs and classifier.artifact.manifest.calibration.get("photograph")):
+        return Measured(answers, classifier.predictions(answers.outputs, "photograph"))
+    trained = answers_to_photographs(classifier, material.trained_photographs)
+    senders = [photograph.sender_id for photograph in material.photographs]
+    return Measured(answers, cross_fitted(classifier, trained, answers, senders))
 
 
 def _label_tables(measured: Measured, dataset: Dataset) -> list[Table]:
@@ -181,7 +192,8 @@ def _photograph_table(
     means = [float(np.mean([row[column] for row in rows])) for column in (2, 3, 4, 5)]
     note = (
         f"A label among {max(len(right) for right in ACCEPTABLE_CLASSES.values())} is right for footwear. "
-        f"The texts' way is grey, squashed to 28x28, over 255, to the network for network inputs."
+        f"The texts' way is grey, squashed to 28x28, over 255, to the network for network inputs. "
+        f"Probabilities, sets and novelty are those of fits on other senders than a photograph's own."
     )
     columns = ("group", "photographs", "accuracy", "the texts' way", "set coverage", "mean set size")
     right, plain, covered, size = means

@@ -76,7 +76,8 @@ def _material(on: SplitName, dataset: Dataset) -> Material:
     return Material(
         on,
         dataset,
-        photographs=photographs.validation if photographs else (),
+        photographs=photographs.held_out if photographs else (),
+        trained_photographs=photographs.train if photographs else (),
         other=photographs.other if photographs else (),
         digits=available_digits(),
     )

@@ -31,11 +31,10 @@ STRAIGHT: Final[Curve] = (1.0, 1.0, 0.0)
 """The curve that changes nothing."""
 
 _FOLDS = 5
-_DRAWS = 4  # of folds: which pictures fall into one fold must not decide
+_DRAWS = 4  # of folds, always the same ones: fits must not change from day to day
 _MAX_STEPS = 100  # some twenty are enough; where labels can be told apart without an error, none ever are
 _PULL = 0.5  # of the curve, in nats for a parameter that is one off
 _LOWEST = 0.3  # of ten labels' highest probabilities next to none is lower
-_SEED = 0  # of the folds: fits must not change from day to day
 
 Float64 = NDArray[np.float64]
 
@@ -157,10 +156,9 @@ def loss_nats(probabilities: Float64, acceptable: NDArray[np.bool_]) -> Float64:
 
 def _cross_validated(answers: Answers, method: Method) -> Float64:
     """Each picture's Brier score by fits on others, the mean over draws of the folds: (count,)."""
-    random = np.random.default_rng(_SEED)
     scores = np.zeros(len(answers))
-    for _ in range(_DRAWS):
-        fold = random.permutation(len(answers)) % _FOLDS
+    for draw in range(_DRAWS):
+        fold = np.random.default_rng(draw).permutation(len(answers)) % _FOLDS
         for number in range(_FOLDS):
             held_out = answers.select(fold == number)
             scaling = fit_method(answers.select(fold != number), method)

@@ -30,6 +30,9 @@ model does on that person's floor.
 class PhotographSplit:
     """Photographs in three parts that have no sender in common, and those apart that are in no part.
 
+    What is fitted to a trained network (probabilities, sets, novelty) takes all senders that it never saw;
+    variants of networks are compared on validation.
+
     `other` holds what is out of distribution, by any sender. It serves the report alone: nothing is trained,
     chosen or fitted on it.
     """
@@ -38,6 +41,11 @@ class PhotographSplit:
     calibration: tuple[Photograph, ...]
     validation: tuple[Photograph, ...]
     other: tuple[Photograph, ...]
+
+    @property
+    def held_out(self) -> tuple[Photograph, ...]:
+        """Those by senders that no network was trained on."""
+        return (*self.calibration, *self.validation)
 
 
 def split_by_sender(photographs: Iterable[Photograph]) -> PhotographSplit:
