@@ -11,7 +11,8 @@ import lightning.pytorch as pl
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-from training.runs import RunFolder
+from training.runs import RunFolder, write_json
+from training.systems import System
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -22,6 +23,13 @@ class WholeFiles(TorchCheckpointIO):
         temporary = Path(f"{path}.partial")
         super().save_checkpoint(checkpoint, temporary, storage_options)
         temporary.replace(path)
+
+
+def keep_as_it_is(system: System, folder: RunFolder) -> None:
+    """Leave a system's weights as the best of a run without epochs."""
+    weights = {f"system.{name}": value for name, value in system.state_dict().items()}
+    WholeFiles().save_checkpoint({"state_dict": weights}, folder.best_checkpoint)
+    write_json(folder.history_file, [])
 
 
 class KeepBestAndLast(Checkpoint):

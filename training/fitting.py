@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from training.batches import EpochBatches, Pictures, TrainingPictures, derived_seed
-from training.checkpoints import KeepBestAndLast, WholeFiles
+from training.checkpoints import KeepBestAndLast, WholeFiles, keep_as_it_is
 from training.distribution import Processes
 from training.machine import Machine
 from training.optimisation import AveragedWeights, build_optimiser, learning_rate_share
@@ -199,7 +199,8 @@ def fit(
     system = build_system(recipe, seed)
     system.build_on(foundations or {})
     if not recipe.optimisation.epochs:
-        return _keep(system, folder)
+        keep_as_it_is(system, folder)
+        return FitResult([], 0, float("nan"), 0.0)
     module = Fitting(recipe, system, training, validation, seed)
     module.to(memory_format=torch.channels_last)
     latest = recipe.optimisation.refit or recipe.optimisation.keep_last
@@ -216,13 +217,6 @@ def fit(
         if module.processes.is_first:
             write_json(folder.history_file, module.history)
     return FitResult(module.history, keeper.best_epoch, keeper.best_value, module.seconds)
-
-
-def _keep(system: System, folder: RunFolder) -> FitResult:
-    weights = {f"system.{name}": value for name, value in system.state_dict().items()}
-    WholeFiles().save_checkpoint({"state_dict": weights}, folder.best_checkpoint)
-    write_json(folder.history_file, [])
-    return FitResult([], 0, float("nan"), 0.0)
 
 
 def _build_trainer(
