@@ -113,7 +113,8 @@ def serving(
     wait: bool = True,
     **settings: object,
 ) -> Iterator[Server]:
-    """Run `bentoml serve` until the end of the block; wait first until it is ready."""
+    """Run `bentoml serve` until the end of the block; wait first until it is ready and, unless its log goes to
+    `output`, until every worker is."""
     port, log = _free_port(), home / "serve.log"
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "PROMETHEUS_"))
@@ -131,7 +132,8 @@ def serving(
     try:
         if wait:
             wait_until_ready(server)
-            _wait_for_every_worker(server, workers)
+            if output is None:
+                _wait_for_every_worker(server, workers)
         yield server
     finally:
         stop(process)
