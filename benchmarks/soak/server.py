@@ -113,8 +113,8 @@ def serving(
     wait: bool = True,
     **settings: object,
 ) -> Iterator[Server]:
-    """Run `bentoml serve` until the end of the block; wait first until it is ready and, unless its log goes to
-    `output`, until every worker is."""
+    """Run `bentoml serve` until the end of the block; wait first until it is ready and, unless its log goes
+    to `output`, until every worker is."""
     port, log = _free_port(), home / "serve.log"
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "PROMETHEUS_"))
