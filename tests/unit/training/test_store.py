@@ -1,4 +1,5 @@
 import shutil
+import tarfile
 
 import bentoml
 import pytest
@@ -151,3 +152,13 @@ def test_a_run_that_has_not_ended_is_no_target_yet(own_run):
 
     with pytest.raises(InvalidValue, match="has no artifact yet"), opened(str(own_run.path)):
         pass
+
+
+@pytest.mark.parametrize("name", ["../escaped.txt", "/tmp/escaped.txt"])
+def test_a_release_that_writes_outside_its_folder_is_refused(tmp_path, name):
+    path = tmp_path / "evil.bentomodel"
+    with tarfile.open(path, "w:xz") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+
+    with pytest.raises(DamagedArtifact, match=r"escaped.txt' lies outside it"), opened_release(path):
+        pytest.fail("it was opened")
