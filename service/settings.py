@@ -30,11 +30,11 @@ class Settings(BaseSettings):
     drain_seconds: NonNegativeFloat = 2.0
 
     # Below HTTP (service/connections.py): what a client may keep a worker waiting for, and how many may.
+    head_timeout_seconds: PositiveFloat = 10.0
+    send_timeout_seconds: PositiveFloat = 30.0
     # An idle connection stays longer than those of proxies usually do (60 s), so that the proxy ends it: a
     # server that does may reset it under a request. Where there are too many, those idle for longest go.
-    head_timeout_seconds: PositiveFloat = 10.0
     keep_alive_seconds: PositiveFloat = 75.0
-    send_timeout_seconds: PositiveFloat = 30.0
     max_head_bytes: PositiveInt = 64 * 1024
     max_connections: PositiveInt = 900
 

@@ -131,3 +131,18 @@ class Epoch:
             generator.manual_seed(derived_seed(self.seed, self.number, step))
             images, labels = self.examples.images[chosen], self.examples.labels[chosen]
             yield augment(images, labels, self.augmentation, generator)
+
+
+class SharedPictures:
+    """The pictures of a run, outside the module's state: averaging copies the module, and not these."""
+
+    def __init__(self, training: TrainingPictures, validation: Pictures) -> None:
+        self.training = training
+        self.validation = validation
+
+    def to(self, device: torch.device) -> None:
+        """Move them to a device."""
+        self.training, self.validation = self.training.to(device), self.validation.to(device)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "SharedPictures":
+        return self

@@ -110,6 +110,12 @@ def train(
         run = run_training(request, split(load_training(data)), available_photographs(), console)
     except Interrupted as interrupted:
         raise Stopped(_how_to_continue(interrupted.epochs_done, folder)) from interrupted
+    if not run.artifact.is_dir():
+        console.print(
+            f"join it to a classifier: python -m training export RUN --photographs {folder}",
+            highlight=False,
+            soft_wrap=True,
+        )
     if figures and processes.is_first:
         draw_run(run, data, console)
 

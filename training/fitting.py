@@ -23,7 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from training.batches import EpochBatches, Pictures, TrainingPictures, derived_seed
+from training.batches import EpochBatches, Pictures, SharedPictures, TrainingPictures, derived_seed
 from training.checkpoints import KeepBestAndLast, WholeFiles, keep_as_it_is
 from training.distribution import Processes
 from training.machine import Machine
@@ -69,7 +69,7 @@ class Fitting(pl.LightningModule):
         super().__init__()
         self.recipe = recipe
         self.system = system
-        self.data = _SharedData(training, validation)
+        self.data = SharedPictures(training, validation)
         self.seed = seed
         self.processes = Processes.of_environment()
         self.history: list[EpochRow] = []
@@ -272,20 +272,6 @@ def _quieten() -> None:
     """Lightning's hints about its own options are not for users of our commands."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"lightning\..*")
-
-
-class _SharedData:
-    """The pictures of a run, outside the module's state: averaging copies the module, and not these."""
-
-    def __init__(self, training: TrainingPictures, validation: Pictures) -> None:
-        self.training = training
-        self.validation = validation
-
-    def to(self, device: torch.device) -> None:
-        self.training, self.validation = self.training.to(device), self.validation.to(device)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_SharedData":
-        return self
 
 
 class _RunningMean:

@@ -110,12 +110,6 @@ def train(
     if system.stands_alone:
         _train_joined(request, folder, split, photographs, console)
         finish(folder, split, photographs, console)
-    else:
-        console.print(
-            f"join it to a classifier: python -m training export RUN --photographs {folder.path}",
-            highlight=False,
-            soft_wrap=True,
-        )
     return folder
 
 

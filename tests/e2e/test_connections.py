@@ -175,11 +175,14 @@ def test_idle_connections_make_room_the_longest_idle_first(strict: Server):
         for connection in idle:
             connection.sendall(GET)
             read_answer(connection)
+            time.sleep(0.01)  # so that no two have been idle for equally long
         for _ in range(2):
             another = stack.enter_context(connect(strict))
             another.sendall(GET)
             assert read_answer(another).startswith(b"HTTP/1.1 200 ")
-        closed = select.select(idle, [], [], 0)[0]
+        deadline = time.monotonic() + IDLE_SECONDS / 3
+        while len(closed := select.select(idle, [], [], 0)[0]) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert closed == idle[:2]
         assert not any(connection.recv(1) for connection in closed)
 
