@@ -6,7 +6,8 @@ arXiv:1503.02531). The teachers see the very pictures that the student sees, mov
 the lesson is a new one in every epoch (Beyer et al. 2022, arXiv:2106.05237).
 """
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from training.classifying import ClassifierSystem
 from training.networks.classifiers import ResidualClassifier, ResidualSettings, folded
+from training.pruning import prune
 from training.ranges import Share
 from training.systems import Batch, System, Terms
 from training.weight_averaging import mean_weights
@@ -37,21 +39,34 @@ class DistilledSystem(ClassifierSystem):
     """A classifier whose targets are its teachers' probabilities, the mean of their logarithms made to sum
     to 1.
 
-    Every part that the recipe builds on teaches. Teachers are of the student's size and have branched off
-    from one network, so that the mean of their weights is about as good as each of them: there it starts
-    (Wortsman et al. 2022, arXiv:2203.05482), and at a low rate it comes nearer to what they say together.
+    Every part that the recipe builds on teaches. Teachers are of one size and have branched off from one
+    network, so that the mean of their weights is about as good as each of them (Wortsman et al. 2022,
+    arXiv:2203.05482). There a student of their size starts, and at a low rate it comes nearer to what they
+    say together; a smaller one starts from those channels of it that matter most.
     """
+
+    network: ResidualClassifier
 
     def __init__(self, settings: DistilledSettings) -> None:
         super().__init__(ResidualClassifier(settings.network), label_smoothing=0.0)
         self.teachers_share = settings.teachers_share
-        # In a tuple, which hides them from the optimiser and from checkpoints.
+        # In tuples, which hide them from the optimiser and from checkpoints.
         self._teachers: tuple[nn.Module, ...] = ()
+        self._start: tuple[ResidualClassifier, ...] = ()
 
     def build_on(self, trained: Mapping[str, System]) -> None:
         """Take the teachers; raises InvalidValue where there is none, or one of another kind or size."""
-        self.network.load_state_dict(mean_weights(trained, self.network))
+        first = next((system.network for system in trained.values()), self.network)
+        start = copy.deepcopy(first if isinstance(first, ResidualClassifier) else self.network)
+        start.load_state_dict(mean_weights(trained, start))
+        self._start = (start,)
         self._teachers = tuple(_frozen(system.network) for system in trained.values())
+
+    def look_at(self, pictures: Iterable[Batch]) -> None:
+        """Start from the mean of the teachers' weights; raises InvalidValue where it cannot be pruned to this
+        size."""
+        for start in self._start:
+            prune(start.eval(), self.network, pictures)
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the divergence from the target in nats an image; `error` the share of wrong answers on

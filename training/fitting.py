@@ -34,6 +34,7 @@ from training.systems import Batch, System, Terms
 
 _NOISE_STREAM = 1 << 21  # beyond any epoch number: dropout and sampling share no stream with shuffling
 _VALIDATION_STREAM = _NOISE_STREAM + 1
+_LOOKED_AT = 2_048  # training pictures that a system may see before the first step
 
 EpochRow = dict[str, float]
 """One epoch's figures: `epoch`, `seconds`, `learning_rate`, and every term as `train/…` and
@@ -198,6 +199,7 @@ def fit(
     processes.check(recipe.optimisation.batch_size)
     system = build_system(recipe, seed)
     system.build_on(foundations or {})
+    system.look_at(training.head(_LOOKED_AT).in_order())
     if not recipe.optimisation.epochs:
         keep_as_it_is(system, folder)
         return FitResult([], 0, float("nan"), 0.0)

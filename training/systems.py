@@ -6,7 +6,7 @@ called `total`; it exports whatever graphs the system offers. A new kind of mode
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -86,6 +86,10 @@ class System(nn.Module, ABC):
                 f"builds_on of the recipe empty.",
                 field="builds_on",
             )
+
+    def look_at(self, pictures: Iterable[Batch]) -> None:
+        """See some training pictures, unchanged, after `build_on` and before the first step: for systems that
+        choose by them what to keep."""
 
     @abstractmethod
     def training_terms(self, batch: Batch, progress: float) -> Terms:

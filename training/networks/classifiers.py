@@ -42,7 +42,9 @@ class ResidualSettings:
     """How large the network is."""
 
     width: Annotated[int, Field(ge=1, le=512)] = 16
-    """Channels of the first layer."""
+    """Channels of the first layer, which every stage doubles."""
+    first: Annotated[int, Field(ge=0, le=512)] = 0
+    """Channels of the first layer where they are not `width`; 0: they are."""
     doublings: Annotated[int, Field(ge=1, le=3)] = 2
     """Stages that double the channels and halve the side, each with a residual block; one to three."""
     downsampling: Literal["pool", "stride"] = "pool"
@@ -83,10 +85,12 @@ class ResidualClassifier(nn.Module):
     def __init__(self, settings: ResidualSettings) -> None:
         super().__init__()
         width = settings.width
-        layers: list[nn.Module] = [ConvolutionBlock(1, width)]
+        channels = settings.first or width
+        layers: list[nn.Module] = [ConvolutionBlock(1, channels)]
         for _ in range(settings.doublings):
-            layers += [*_halving(width, settings.downsampling), ResidualBlock(2 * width)]
             width *= 2
+            layers += [*_halving(channels, width, settings.downsampling), ResidualBlock(width)]
+            channels = width
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(width, NUM_LABELS)
@@ -101,11 +105,11 @@ class ResidualClassifier(nn.Module):
         return Classification(self.head(self.dropout(features)), features, maps, early)
 
 
-def _halving(width: int, way: Literal["pool", "stride"]) -> list[nn.Module]:
-    """Layers that double the channels and halve the side."""
+def _halving(num_inputs: int, num_outputs: int, way: Literal["pool", "stride"]) -> list[nn.Module]:
+    """Layers that halve the side."""
     if way == "stride":
-        return [ConvolutionBlock(width, 2 * width, stride=2)]
-    return [ConvolutionBlock(width, 2 * width), nn.MaxPool2d(2)]
+        return [ConvolutionBlock(num_inputs, num_outputs, stride=2)]
+    return [ConvolutionBlock(num_inputs, num_outputs), nn.MaxPool2d(2)]
 
 
 class Explainer(nn.Module):

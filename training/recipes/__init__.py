@@ -9,6 +9,7 @@ from training.recipes.classifiers import (
     classifier_averaged,
     classifier_mixed,
     classifier_released,
+    classifier_taught,
     classifier_whole,
 )
 from training.recipes.judge import judge
@@ -24,6 +25,7 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier-released": classifier_released,
     "classifier-whole": classifier_whole,
     "classifier-averaged": classifier_averaged,
+    "classifier-taught": classifier_taught,
     "photograph-classifier": photograph_classifier,
     "photograph-released": photograph_released,
     "vae": vae,

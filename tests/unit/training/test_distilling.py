@@ -22,7 +22,7 @@ from training.runs import RunFolder, RunSettings
 from training.sources import load_pictures
 
 SPLIT = tiny_split()
-TINY_COURSE = ("width=2", "doublings=1", "batch_size=32", "epochs=1")
+TINY_COURSE = ("width=2", "first=0", "doublings=1", "batch_size=32", "epochs=1")
 SIZE = ResidualSettings(width=2, doublings=1)
 BATCH = plain(torch.tensor(SPLIT.train.images[:40]), torch.tensor(SPLIT.train.labels[:40]))
 
@@ -39,6 +39,7 @@ def student(*teachers: ClassifierSystem, teachers_share: float = 1.0) -> Distill
     torch.manual_seed(9)
     made = DistilledSettings(SIZE, teachers_share).build()
     made.build_on({START: teachers[0]} | {f"other-{n}": other for n, other in enumerate(teachers[1:])})
+    made.look_at([BATCH])
     return made
 
 
@@ -94,14 +95,33 @@ def test_it_starts_from_the_mean_of_its_teachers_weights() -> None:
         torch.testing.assert_close(started[name], (ours[name] + theirs[name]) / 2)
 
 
-def test_lessons_need_a_teacher_of_the_student_s_kind_and_size() -> None:
+def test_a_smaller_student_starts_from_the_channels_that_matter_most() -> None:
+    first, second = teacher(1), teacher(2)
+    taught = DistilledSettings(replace(SIZE, width=1, first=2)).build()
+    taught.build_on({START: first, "averaged": second})
+
+    taught.look_at([BATCH])
+
+    mean = (first.network.state_dict()["head.weight"] + second.network.state_dict()["head.weight"]) / 2
+    kept = taught.network.state_dict()["head.weight"]
+    assert kept.shape == (10, 2)
+    assert all(any(torch.equal(column, theirs) for theirs in mean.T) for column in kept.T)
+    assert taught.training_terms(BATCH, 0.0)["total"] > 0
+
+
+def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into() -> None:
     with pytest.raises(InvalidValue, match="came none"):
         DistilledSettings(SIZE).build().build_on({})
     other = VariationalSettings(TINY_AUTOENCODER).build()
     with pytest.raises(InvalidValue, match="trained autoencoder is no network of this one's size"):
         DistilledSettings(SIZE).build().build_on({"autoencoder": other})
-    with pytest.raises(InvalidValue, match="trained start is no network of this one's size"):
-        DistilledSettings(replace(SIZE, width=3)).build().build_on({START: teacher(1)})
+    odd = ClassifierSettings(replace(SIZE, width=3)).build()
+    with pytest.raises(InvalidValue, match="trained averaged is no network of this one's size"):
+        DistilledSettings(SIZE).build().build_on({START: teacher(1), "averaged": odd})
+    larger = DistilledSettings(replace(SIZE, width=3)).build()
+    larger.build_on({START: teacher(1)})
+    with pytest.raises(InvalidValue, match="pruned to fewer channels"):
+        larger.look_at([BATCH])
 
 
 def test_a_run_tells_how_often_its_teachers_are_wrong(tmp_path: Path) -> None:
