@@ -98,13 +98,12 @@ def _importance(
             made.clear()
             logits = network(batch.images.requires_grad_()).logits
             loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
-            effects: dict[int, Tensor] = {}
+            effects: dict[int, list[Tensor]] = {}
             for layer, maps, slopes in zip(layers, made, torch.autograd.grad(loss, made), strict=True):
-                effect = (maps.detach() * slopes).sum(dim=(2, 3))
-                effects[layer.makes] = effects[layer.makes] + effect if layer.makes in effects else effect
-            for group, effect in effects.items():
-                squares = effect.square().sum(dim=0)
-                totals[group] = totals[group] + squares if group in totals else squares
+                effects.setdefault(layer.makes, []).append((maps.detach() * slopes).sum(dim=(2, 3)))
+            for group, parts in effects.items():
+                squares = torch.stack(parts).sum(dim=0).square().sum(dim=0)
+                totals[group] = totals.get(group, torch.zeros_like(squares)) + squares
     for hook in hooks:
         hook.remove()
     return totals
