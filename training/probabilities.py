@@ -5,9 +5,12 @@ with a bias for each label, and a scale and a bias for each label (vector scalin
 arXiv:1706.04599). Then, where it helps, the highest probability is moved along a curve of three parameters
 (beta calibration): a network that was taught with smoothed labels and mixed pictures is unsure in another
 shape than any temperature can mend. More freedom fits small calibration sets too well, so cross-validation
-chooses, by a score that no dishonest probability can win: the simplest method that the best one does not beat
+chooses, by scores that no dishonest probability can win: the simplest method that the best one does not beat
 by more than chance (the rule of one standard error: Hastie et al. 2009, The Elements of Statistical Learning,
 section 7.10).
+
+Families are compared by the Brier score of all labels. A curve moves one probability, of which that score
+hears little beside the other nine; it is taken by the likelihood that it is fitted by.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,19 +85,28 @@ class ChosenScaling:
     """Mean Brier score (squared distance from the truth, 0 to 2), on pictures that were not fitted on."""
 
 
-def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> ChosenScaling:
-    """Fit every method, keep the simplest whose cross-validated Brier score is within a standard error of the
-    lowest.
+@dataclass(frozen=True, slots=True, eq=False)
+class _HeldOut:
+    """What fits on other pictures say of each picture, the lower the better: (count,)."""
 
-    The likelihood would do as well, were it not ruled by the few pictures that are wrong beyond doubt.
+    brier_scores: Float64
+    surprises: Float64
+    """Negative log-likelihood, in nats, of the most probable label's being right or not."""
+
+
+def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> ChosenScaling:
+    """Fit every method, and keep one: the simplest family whose cross-validated Brier score is within a
+    standard error of the lowest, with the curve unless its likelihood is within one of doing without.
     """
-    # From few parameters to many.
     methods = [Method(family, curved) for family in families for curved in (False, True)]
     with threadpool_limits(limits=1):  # over so few numbers, threads mostly wait for each other
-        scores = {method: _cross_validated(answers, method) for method in methods}
-        chosen = simplest_good(scores)
+        seen = {method: _cross_validated(answers, method) for method in methods}
+        straight = simplest_good({each: seen[each].brier_scores for each in methods if not each.curved})
+        both = (straight, replace(straight, curved=True))
+        chosen = simplest_good({method: seen[method].surprises for method in both})
         scaling = fit_method(answers, chosen)
-    return ChosenScaling(chosen, scaling, {method: float(each.mean()) for method, each in scores.items()})
+    scores = {method: float(each.brier_scores.mean()) for method, each in seen.items()}
+    return ChosenScaling(chosen, scaling, scores)
 
 
 def simplest_good(scores: Mapping[Method, Float64]) -> Method:
@@ -154,16 +166,23 @@ def loss_nats(probabilities: Float64, acceptable: NDArray[np.bool_]) -> Float64:
     return np.asarray(-np.log(np.maximum((probabilities * acceptable).sum(axis=1), 1e-12)))
 
 
-def _cross_validated(answers: Answers, method: Method) -> Float64:
-    """Each picture's Brier score by fits on others, the mean over draws of the folds: (count,)."""
-    scores = np.zeros(len(answers))
+def _cross_validated(answers: Answers, method: Method) -> _HeldOut:
+    """Each picture by fits on others, the mean over draws of the folds."""
+    made = _HeldOut(np.zeros(len(answers)), np.zeros(len(answers)))
     for draw in range(_DRAWS):
         fold = np.random.default_rng(draw).permutation(len(answers)) % _FOLDS
         for number in range(_FOLDS):
-            held_out = answers.select(fold == number)
-            scaling = fit_method(answers.select(fold != number), method)
-            scores[fold == number] += brier_scores(scaling(held_out.logits), held_out.acceptable) / _DRAWS
-    return scores
+            inside, held_out = fold == number, answers.select(fold == number)
+            probabilities = fit_method(answers.select(fold != number), method)(held_out.logits)
+            made.brier_scores[inside] += brier_scores(probabilities, held_out.acceptable) / _DRAWS
+            made.surprises[inside] += _surprises(probabilities, held_out.acceptable) / _DRAWS
+    return made
+
+
+def _surprises(probabilities: Float64, acceptable: NDArray[np.bool_]) -> Float64:
+    rows, best = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+    top, right = probabilities[rows, best], acceptable[rows, best]
+    return np.asarray(-np.log(np.maximum(np.where(right, top, 1 - top), 1e-12)))
 
 
 def _fit_curve(answers: Answers, scaling: LogitScaling) -> Curve:

@@ -128,6 +128,11 @@ def test_a_curve_mends_what_a_temperature_cannot():
     assert error(curved=True) < 0.6 * error(curved=False)
 
 
+def test_a_curve_is_taken_where_it_helps_the_probability_that_it_moves_and_else_not():
+    assert choose_scaling(doubtful(2000, 0), ["temperature"]).method == Method("temperature", True)
+    assert choose_scaling(drawn(2000, sharpness=0.5), ["temperature"]).method == Method("temperature", False)
+
+
 def test_a_curve_changes_no_answer_and_probabilities_still_sum_to_one():
     plain = softmax(drawn(500).logits)
 
