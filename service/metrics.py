@@ -20,7 +20,7 @@ from fashion.labels import LABELS
 from fashion.preparation import InputKind, Prepared
 from service import metric_files
 from service.exchange import Exchange
-from service.tally import CounterTally, GaugeTally, HistogramTally, flush, later
+from service.tally import CounterTally, GaugeTally, HistogramTally, catch_up, flush, later
 
 # Made for the workers of one server, and emptied at its start (BentoML).
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -125,6 +125,7 @@ def answered(exchange: Exchange, method: str) -> None:
         exchange.model if exchange.on_trial else None,
         exchange.refusal.code if exchange.refusal else None,
     )
+    catch_up()
 
 
 def _count_answered(

@@ -3,13 +3,15 @@ second.
 
 Under several workers each of its numbers is a write into a shared file, and a small request changes two
 dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is an addition
-to a dictionary, and what a request has to count waits in a list until then; `flush()` adds it up and writes
-the sums. What a worker counted since its last flush dies with it if it is killed, and nothing else is lost.
+to a dictionary, and what a request has to count waits in a queue until a few requests have come together;
+`flush()` adds up the rest and writes the sums. What a worker counted since its last flush dies with it if it
+is killed, and nothing else is lost.
 """
 
 import asyncio
 import logging
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 from threading import Lock
@@ -25,21 +27,38 @@ Labels = tuple[str, ...]
 Arguments = TypeVarTuple("Arguments")
 
 _tallies: Final[list[Callable[[], None]]] = []
-_later: Final[list[tuple[Callable[..., None], tuple[Any, ...]]]] = []
+_later: Final[deque[tuple[Callable[..., None], tuple[Any, ...]]]] = deque()
+_MANY: Final = 24  # of some eight requests: a tenth of a millisecond's work
 
 
 def later(count: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
-    """Call `count` at the next flush: the counting of many requests in a row takes a third of the time that
-    it takes between their answers."""
+    """Call `count` at the next flush, or when `catch_up` finds enough to do: the counting of some requests in
+    a row takes a third of the time that it takes between their answers."""
     _later.append((count, arguments))
+
+
+def catch_up() -> None:
+    """Add up what waits, if it is much: what waits for the flush stalls a request then. Call it between
+    requests."""
+    if len(_later) >= _MANY:
+        try:
+            _add_up()
+        except Exception:  # or the request that was answered would fail
+            logger.exception("Some of what was counted is lost")
+
+
+def _add_up() -> None:
+    for _ in range(len(_later)):  # and not what other threads add meanwhile
+        try:
+            count, arguments = _later.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        count(*arguments)
 
 
 def flush() -> None:
     """Hand everything that was counted to prometheus_client. Call it from one thread at a time."""
-    waiting = _later[:]
-    del _later[: len(waiting)]  # and not what other threads have added meanwhile
-    for count, arguments in waiting:
-        count(*arguments)
+    _add_up()
     for hand_over in _tallies:
         hand_over()
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import REGISTRY, Histogram
 
-from service.tally import CounterTally, GaugeTally, HistogramTally, flush, flush_often, later
+from service.tally import CounterTally, GaugeTally, HistogramTally, catch_up, flush, flush_often, later
 
 BOUNDS = (1.0, 2.5, 5.0)
 AMOUNTS = (0.0, 0.5, 1.0, 1.0001, 2.5, 4.0, 5.0, 5.1, 1e9)
@@ -93,6 +93,32 @@ def test_what_is_to_be_counted_later_is_counted_once_by_the_next_flush() -> None
     flush()
     flush()
     assert value("tally_later_total", code="a") == 2
+
+
+def test_what_waits_is_added_up_early_where_it_is_much_and_then_not_again() -> None:
+    flush()  # what other tests left
+    counted: list[int] = []
+    for number in range(23):
+        later(counted.append, number)
+    catch_up()
+    assert counted == []
+    later(counted.append, 23)
+    catch_up()
+    assert counted == list(range(24))
+    flush()
+    assert counted == list(range(24))
+
+
+def test_threads_that_add_up_at_once_count_everything_once() -> None:
+    flush()
+    counted: list[int] = []
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20_000):
+            later(counted.append, number)
+            if number % 50 == 0:
+                pool.submit(catch_up)
+    flush()
+    assert sorted(counted) == list(range(20_000))
 
 
 def test_counting_goes_on_after_something_that_could_not_be_counted() -> None:
