@@ -67,6 +67,7 @@ class DistilledSystem(ClassifierSystem):
         size."""
         for start in self._start:
             prune(start.eval(), self.network, pictures)
+        self._start = ()
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the divergence from the target in nats an image; `error` the share of wrong answers on

@@ -77,7 +77,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChosenScaling:
-    """The method that cross-validation chose, fitted on everything, and each method's held-out score."""
+    """The method that cross-validation chose, fitted on everything, and the scores of those compared."""
 
     method: Method
     scaling: LogitScaling
@@ -95,15 +95,16 @@ class _HeldOut:
 
 
 def choose_scaling(answers: Answers, families: Sequence[Family] = FAMILIES) -> ChosenScaling:
-    """Fit every method, and keep one: the simplest family whose cross-validated Brier score is within a
+    """Fit every family, and keep one: the simplest whose cross-validated Brier score is within a
     standard error of the lowest, with the curve unless its likelihood is within one of doing without.
     """
-    methods = [Method(family, curved) for family in families for curved in (False, True)]
+    plain = [Method(family, False) for family in families]  # from few parameters to many
     with threadpool_limits(limits=1):  # over so few numbers, threads mostly wait for each other
-        seen = {method: _cross_validated(answers, method) for method in methods}
-        straight = simplest_good({each: seen[each].brier_scores for each in methods if not each.curved})
-        both = (straight, replace(straight, curved=True))
-        chosen = simplest_good({method: seen[method].surprises for method in both})
+        seen = {method: _cross_validated(answers, method) for method in plain}
+        straight = simplest_good({method: seen[method].brier_scores for method in plain})
+        curved = replace(straight, curved=True)
+        seen[curved] = _cross_validated(answers, curved)
+        chosen = simplest_good({method: seen[method].surprises for method in (straight, curved)})
         scaling = fit_method(answers, chosen)
     scores = {method: float(each.brier_scores.mean()) for method, each in seen.items()}
     return ChosenScaling(chosen, scaling, scores)

@@ -93,17 +93,19 @@ def _importance(
 
     hooks = [layer.block.register_forward_hook(keep) for layer in layers]
     totals: dict[int, Tensor] = {}
-    with torch.enable_grad():
-        for batch in pictures:
-            made.clear()
-            logits = network(batch.images.requires_grad_()).logits
-            loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
-            effects: dict[int, list[Tensor]] = {}
-            for layer, maps, slopes in zip(layers, made, torch.autograd.grad(loss, made), strict=True):
-                effects.setdefault(layer.makes, []).append((maps.detach() * slopes).sum(dim=(2, 3)))
-            for group, parts in effects.items():
-                squares = torch.stack(parts).sum(dim=0).square().sum(dim=0)
-                totals[group] = totals.get(group, torch.zeros_like(squares)) + squares
-    for hook in hooks:
-        hook.remove()
+    try:
+        with torch.enable_grad():
+            for batch in pictures:
+                made.clear()
+                logits = network(batch.images.detach().requires_grad_()).logits
+                loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
+                effects: dict[int, list[Tensor]] = {}
+                for layer, maps, slopes in zip(layers, made, torch.autograd.grad(loss, made), strict=True):
+                    effects.setdefault(layer.makes, []).append((maps.detach() * slopes).sum(dim=(2, 3)))
+                for group, parts in effects.items():
+                    squares = torch.stack(parts).sum(dim=0).square().sum(dim=0)
+                    totals[group] = totals.get(group, torch.zeros_like(squares)) + squares
+    finally:
+        for hook in hooks:
+            hook.remove()
     return totals

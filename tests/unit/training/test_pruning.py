@@ -76,4 +76,5 @@ def test_the_trained_network_is_left_as_it_was() -> None:
 
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
     assert all(parameter.grad is None for parameter in trained.parameters())
+    assert not BATCH.images.requires_grad
     assert not any(block._forward_hooks for block in trained.modules())
