@@ -45,12 +45,19 @@ class ResidualSettings:
     """Channels of the first layer, which every stage doubles."""
     first: Annotated[int, Field(ge=0, le=512)] = 0
     """Channels of the first layer where they are not `width`; 0: they are."""
+    inner: tuple[Annotated[int, Field(ge=1, le=512)], ...] = ()
+    """Channels inside the residual block of each stage, in order; empty: as many as around it."""
     doublings: Annotated[int, Field(ge=1, le=3)] = 2
     """Stages that double the channels and halve the side, each with a residual block; one to three."""
     downsampling: Literal["pool", "stride"] = "pool"
     """What halves the side: a max pool after the convolution, or its stride, at half the cost of training."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the pooled features dropped in training."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where `inner` is not of as many stages as there are."""
+        if self.inner and len(self.inner) != self.doublings:
+            raise ValueError(f"inner names {len(self.inner)} stages, and there are {self.doublings}")
 
 
 class ConvolutionBlock(nn.Sequential):
@@ -65,12 +72,12 @@ class ConvolutionBlock(nn.Sequential):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolution blocks whose result is added to what went in."""
+    """Two convolution blocks, `num_inner` channels between them, whose result is added to what went in."""
 
-    def __init__(self, num_channels: int) -> None:
+    def __init__(self, num_channels: int, num_inner: int) -> None:
         super().__init__()
         self.change = nn.Sequential(
-            ConvolutionBlock(num_channels, num_channels), ConvolutionBlock(num_channels, num_channels)
+            ConvolutionBlock(num_channels, num_inner), ConvolutionBlock(num_inner, num_channels)
         )
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -87,9 +94,10 @@ class ResidualClassifier(nn.Module):
         width = settings.width
         channels = settings.first or width
         layers: list[nn.Module] = [ConvolutionBlock(1, channels)]
-        for _ in range(settings.doublings):
+        for stage in range(settings.doublings):
             width *= 2
-            layers += [*_halving(channels, width, settings.downsampling), ResidualBlock(width)]
+            block = ResidualBlock(width, settings.inner[stage] if settings.inner else width)
+            layers += [*_halving(channels, width, settings.downsampling), block]
             channels = width
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(settings.dropout)
