@@ -39,6 +39,15 @@ def test_each_doubling_halves_the_maps(doublings, side, downsampling):
     assert answer.feature_maps.shape == (5, 2 * 2**doublings, side, side)
 
 
+def test_blocks_may_be_narrower_inside():
+    wide, narrow = network(), network(inner=(1, 3))
+
+    assert num_parameters(wide) - num_parameters(narrow) == (3 * 2 * 9 * 4 + 3 * 2) + (5 * 2 * 9 * 8 + 5 * 2)
+    assert narrow(IMAGES).feature_maps.shape == wide(IMAGES).feature_maps.shape
+    with pytest.raises(ValueError, match="1 stages, and there are 2"):
+        ResidualSettings(inner=(1,))
+
+
 def test_a_batch_of_one_equals_a_row_of_many():
     made = network()
 

@@ -22,7 +22,7 @@ from training.runs import RunFolder, RunSettings
 from training.sources import load_pictures
 
 SPLIT = tiny_split()
-TINY_COURSE = ("width=2", "first=0", "doublings=1", "batch_size=32", "epochs=1")
+TINY_COURSE = ("width=2", "first=0", "inner=[]", "doublings=1", "batch_size=32", "epochs=1")
 SIZE = ResidualSettings(width=2, doublings=1)
 BATCH = plain(torch.tensor(SPLIT.train.images[:40]), torch.tensor(SPLIT.train.labels[:40]))
 
@@ -107,6 +107,27 @@ def test_a_smaller_student_starts_from_the_channels_that_matter_most() -> None:
     assert kept.shape == (10, 2)
     assert all(any(torch.equal(column, theirs) for theirs in mean.T) for column in kept.T)
     assert taught.training_terms(BATCH, 0.0)["total"] > 0
+
+
+def test_a_start_that_does_not_teach_is_where_the_student_starts_from_alone() -> None:
+    pupil, first, second = teacher(1), teacher(2), teacher(3)
+    settings = DistilledSettings(SIZE, start_teaches=False)
+    taught = settings.build()
+    taught.build_on({"teacher": first, START: pupil, "other": second})
+
+    taught.look_at([BATCH])
+
+    started = taught.network.state_dict()
+    assert all(torch.equal(started[name], value) for name, value in pupil.network.state_dict().items())
+    without = student(first, second).eval()
+    without.network.load_state_dict(started)
+    torch.testing.assert_close(
+        taught.eval().training_terms(BATCH, 0.0)["total"], without.training_terms(BATCH, 0.0)["total"]
+    )
+    with pytest.raises(InvalidValue, match="no teacher"):
+        settings.build().build_on({START: pupil})
+    with pytest.raises(InvalidValue, match="came none"):
+        settings.build().build_on({"teacher": first})
 
 
 def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into() -> None:

@@ -39,6 +39,18 @@ def test_channels_that_say_nothing_go_first_and_no_answer_changes() -> None:
 
 
 @torch.no_grad()
+def test_a_block_is_cut_inside_without_its_surroundings() -> None:
+    trained = network(2, doublings=1)
+    narrow = ResidualClassifier(ResidualSettings(width=2, doublings=1, inner=(1,))).eval()
+    # Within the block nothing looks at these.
+    trained.state_dict()["body.3.change.1.0.weight"][:, [0, 1, 3]] = 0
+
+    prune(trained, narrow, [BATCH])
+
+    torch.testing.assert_close(narrow(BATCH.images).logits, trained(BATCH.images).logits)
+
+
+@torch.no_grad()
 def test_a_network_of_the_same_size_is_taken_over_whole() -> None:
     trained, same = network(2), network(2)
     for value in trained.parameters():
