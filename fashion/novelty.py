@@ -42,29 +42,23 @@ class Distance:
         self._num_directions = whitening.shape[1]
         # One product gives a row's whitened directions, and behind them its products with the groups' means.
         self._products = np.hstack((whitening, whitening @ means.T)).astype(np.float32)
-        self._half_norms: list[float] = (0.5 * (means**2).sum(axis=1)).tolist()
+        self._half_norms = 0.5 * (means**2).sum(axis=1)
+        self._half_norms_listed: list[float] = self._half_norms.tolist()
 
     def __call__(self, rows: Array) -> Float64:
         """(batch, size) to (batch,)."""
-        norms, towards = self._measured(rows)
-        nearest = (towards.astype(np.float64) - self._half_norms).max(axis=1)
-        return np.asarray(np.sqrt(np.maximum(norms - 2 * nearest, 0.0)), dtype=np.float64)
-
-    def of_each(self, rows: Array) -> list[float]:
-        """The same as floats: on the few rows of a request numpy's calls take longer than the arithmetic."""
-        norms, towards = self._measured(rows)
-        half_norms = self._half_norms
-        nearest = [max(map(sub, row, half_norms)) for row in towards.tolist()]
-        return [
-            math.sqrt(max(norm - 2 * near, 0.0)) for norm, near in zip(norms.tolist(), nearest, strict=True)
-        ]
-
-    def _measured(self, rows: Array) -> tuple[Array, Array]:
-        """Each row's squared length once whitened, (batch,), and its products with the groups' means, (batch,
-        groups)."""
         products = rows @ self._products  # (batch, directions + groups)
-        white = products[:, : self._num_directions]
-        return np.vecdot(white, white), products[:, self._num_directions :]
+        white, towards = products[:, : self._num_directions], products[:, self._num_directions :]
+        nearest = (towards.astype(np.float64) - self._half_norms).max(axis=1)
+        return np.asarray(np.sqrt(np.maximum(np.vecdot(white, white) - 2 * nearest, 0.0)), dtype=np.float64)
+
+    def of_one(self, row: Array) -> float:
+        """The same of one row (size,), in a third of the time: numpy's calls take longer than the
+        arithmetic."""
+        products = row.dot(self._products)
+        white, towards = products[: self._num_directions], products[self._num_directions :]
+        nearest = max(map(sub, towards.tolist(), self._half_norms_listed))
+        return math.sqrt(max(float(white.dot(white)) - 2 * nearest, 0.0))
 
 
 class NoveltyScore:
@@ -111,17 +105,16 @@ class NoveltyScore:
         return scores + self._early_weight * self._early(outputs.early)
 
     def of_each(self, outputs: Outputs) -> list[float]:
-        """The same as floats, for a few rows."""
+        """The same as floats, row by row: for a few."""
         logits: list[list[float]] = outputs.logits.tolist()
-        distances = zip(logits, self._features.of_each(outputs.features), strict=True)
         scores = [
-            self._distance_weight * distance + self._energy_weight * row_energy(row)
-            for row, distance in distances
+            self._distance_weight * self._features.of_one(features) + self._energy_weight * row_energy(row)
+            for row, features in zip(logits, outputs.features, strict=True)
         ]
         if self._early is None or outputs.early is None:
             return scores
-        early = self._early.of_each(outputs.early)
-        return [score + self._early_weight * each for score, each in zip(scores, early, strict=True)]
+        weight, distance = self._early_weight, self._early.of_one
+        return [score + weight * distance(early) for score, early in zip(scores, outputs.early, strict=True)]
 
 
 def energy(logits: NDArray[Any]) -> Float64:

@@ -23,7 +23,7 @@ from fashion.preparation import InputKind
 Float64 = NDArray[np.float64]
 Curve = tuple[float, float, float]
 _INDICES: Final = range(NUM_LABELS)
-_FEW: Final = 12  # rows; of more, arrays take less time than floats
+_FEW: Final = 6  # rows; of more, arrays take less time than floats
 _LEAST: Final = 1e-9  # keeps logarithms finite where a probability is 0 or 1
 
 
@@ -61,6 +61,9 @@ class Answers:
         self._coverage = fit.coverage if fit else None
         self._novelty = NoveltyScore.from_artifact(fit, artifact) if fit else None
         self._quantiles = fit.novelty_quantiles if fit else ()
+        # The same as arrays, which numpy would make of them at each call.
+        self._scales, self._biases = np.array(self._scale), np.array(self._bias)
+        self._least, self._ranks = np.array(self._thresholds or ()), np.array(self._quantiles)
         self._novelty_threshold = fit.novelty_threshold if fit else 1.0
 
     def answer(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
@@ -75,14 +78,14 @@ class Answers:
 
     def _of_many(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """The same by arrays."""
-        plain = softmax(outputs.logits.astype(np.float64) * self._scale + self._bias)
+        plain = softmax(outputs.logits * self._scales + self._biases)
         best = plain.argmax(axis=1)
         by_label = plain if self._curve is None else with_confidence(plain, self._curve)
         count = len(plain)
         novelty: list[float | None] = [None] * count
         usual: list[bool | None] = [None] * count
         if self._novelty is not None:
-            ranks = np.searchsorted(self._quantiles, self._novelty(outputs)) / len(self._quantiles)
+            ranks = np.searchsorted(self._ranks, self._novelty(outputs)) / len(self._ranks)
             novelty, usual = ranks.tolist(), (ranks <= self._novelty_threshold).tolist()
         labels, sets = best.tolist(), self._sets(plain, best)
         rows = zip(
@@ -115,7 +118,7 @@ class Answers:
         """The prediction sets of probabilities (batch, labels), most of which hold one label."""
         if self._thresholds is None:
             return [(label,) for label in best.tolist()]
-        within = probabilities >= self._thresholds
+        within = probabilities >= self._least
         only = np.where(within.any(axis=1), within.argmax(axis=1), best)
         sets: list[tuple[int, ...]] = [(label,) for label in only.tolist()]
         for row in np.flatnonzero(within.sum(axis=1) > 1).tolist():

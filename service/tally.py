@@ -2,8 +2,8 @@
 second.
 
 Under several workers each of its numbers is a write into a shared file, and a small request changes two
-dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is an addition
-to a dictionary, and what a request has to count waits in a queue until a few requests have come together;
+dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is put
+on a list, and what a request has to count waits in a queue until a few requests have come together;
 `flush()` adds up the rest and writes the sums. What a worker counted since its last flush dies with it if it
 is killed, and nothing else is lost.
 """
@@ -11,11 +11,10 @@ is killed, and nothing else is lost.
 import asyncio
 import logging
 from bisect import bisect_right
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from itertools import pairwise
-from threading import Lock
-from typing import Any, Final, TypeVarTuple
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -25,6 +24,7 @@ FLUSH_SECONDS: Final = 0.05
 
 Labels = tuple[str, ...]
 Arguments = TypeVarTuple("Arguments")
+T = TypeVar("T")
 
 _tallies: Final[list[Callable[[], None]]] = []
 _later: Final[deque[tuple[Callable[..., None], tuple[Any, ...]]]] = deque()
@@ -81,19 +81,18 @@ class CounterTally:
 
     def __init__(self, name: str, documentation: str, labels: Labels = ()) -> None:
         self.metric = Counter(name, documentation, labels)
-        self._lock = Lock()  # large jobs count from their own threads
-        self._pending: dict[Labels, float] = {}
+        self._pending: list[tuple[Labels, float]] = []
         _tallies.append(self._hand_over)
 
     def inc(self, *labels: str, amount: float = 1) -> None:
         """Count `amount` more."""
-        with self._lock:
-            self._pending[labels] = self._pending.get(labels, 0) + amount
+        self._pending.append((labels, amount))
 
     def _hand_over(self) -> None:
-        with self._lock:
-            pending, self._pending = self._pending, {}
-        for labels, amount in pending.items():
+        sums: dict[Labels, float] = {}
+        for labels, amount in _taken(self._pending):
+            sums[labels] = sums.get(labels, 0) + amount
+        for labels, amount in sums.items():
             (self.metric.labels(*labels) if labels else self.metric).inc(amount)
 
 
@@ -105,27 +104,34 @@ class HistogramTally:
     ) -> None:
         self.metric = _Summable(name, documentation, labels, buckets=buckets)
         self._bounds = buckets
-        self._lock = Lock()
-        self._pending: dict[Labels, list[float]] = {}
+        self._pending: defaultdict[Labels, list[float]] = defaultdict(list)
         _tallies.append(self._hand_over)
 
     def observe(self, amount: float, *labels: str) -> None:
         """Count one observation."""
-        self.observe_all([amount], *labels)
+        self._pending[labels].append(amount)
 
     def observe_all(self, amounts: list[float], *labels: str) -> None:
         """Count some observations, or none."""
-        with self._lock:
-            self._pending.setdefault(labels, []).extend(amounts)
+        self._pending[labels].extend(amounts)
 
     def _hand_over(self) -> None:
-        with self._lock:
-            pending, self._pending = self._pending, {}
-        for labels, amounts in pending.items():
-            amounts.sort()
-            up_to = [bisect_right(amounts, bound) for bound in self._bounds]
-            counts = [after - before for before, after in pairwise((0, *up_to, len(amounts)))]
-            (self.metric.labels(*labels) if labels else self.metric).add(sum(amounts), counts)
+        for labels, pending in list(self._pending.items()):
+            if amounts := _taken(pending):
+                amounts.sort()
+                up_to = [bisect_right(amounts, bound) for bound in self._bounds]
+                counts = [after - before for before, after in pairwise((0, *up_to, len(amounts)))]
+                (self.metric.labels(*labels) if labels else self.metric).add(sum(amounts), counts)
+
+
+def _taken(pending: list[T]) -> list[T]:
+    """What is in `pending`, which is emptied; what other threads append meanwhile stays.
+
+    Python's lock makes each of these two steps whole, and nobody else takes anything out.
+    """
+    taken = pending[:]
+    del pending[: len(taken)]
+    return taken
 
 
 class GaugeTally:
