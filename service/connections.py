@@ -49,7 +49,7 @@ class Connection(HttpToolsProtocol):
         self._unread: TimerHandle | None = None
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        cycle.scope["extensions"] = {EXTENSION: Direct(cycle)}
+        cycle.scope["extensions"] = {EXTENSION: Direct(cycle, self.tasks)}
         super()._start_asgi_task(cycle, app)
 
     # What a client may keep us waiting for: the first request, the rest of a request's headers, the rest of a

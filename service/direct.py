@@ -7,18 +7,25 @@ offers this among the scope's extensions, which is ASGI's place for what a serve
 wherever it does not fit, or is not offered, messages are sent as ever.
 """
 
+from collections.abc import Sized
 from typing import Any, Final
 
 EXTENSION: Final = "fashion.direct"
 
 
 class Direct:
-    """The short cut of one request: `cycle` is uvicorn's state of it."""
+    """The short cut of one request: `cycle` is uvicorn's state of it, `tasks` are the worker's requests."""
 
-    __slots__ = ("_cycle",)
+    __slots__ = ("_cycle", "_tasks")
 
-    def __init__(self, cycle: Any) -> None:
+    def __init__(self, cycle: Any, tasks: Sized) -> None:
         self._cycle = cycle
+        self._tasks = tasks
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this worker has no other request, be it one that has not begun yet."""
+        return len(self._tasks) == 1
 
     def body(self) -> bytes | None:
         """The body, as `receive` would give it, if the whole of it is here; None where it must be waited

@@ -10,6 +10,7 @@ from fashion.classifier import Classifier, InPasses, Prediction
 from fashion.preparation import Prepared
 from service.admission import Admission, Held
 from service.batching import Batches
+from service.direct import EXTENSION, Direct
 from service.exchange import Exchange
 from service.refusals import Refusal
 from tests.tiny_artifacts import tiny_classifier
@@ -32,11 +33,15 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Counting:
     return made
 
 
-def exchange() -> Exchange:
+def exchange(num_requests: int = 2) -> Exchange:
+    """One of so many that a worker has."""
+
     async def receive() -> None:
         raise AssertionError("nothing is left to receive")
 
-    return Exchange.of({"headers": [], "path": "/classify"}, receive, Held(Admission(100, 1000)))
+    direct = Direct(None, range(num_requests))
+    scope = {"headers": [], "path": "/classify", "extensions": {EXTENSION: direct}}
+    return Exchange.of(scope, receive, Held(Admission(100, 1000)))
 
 
 def pictures(count: int, side: int = 28) -> list[Prepared]:
@@ -62,6 +67,19 @@ def test_requests_of_one_turn_share_a_pass_and_get_their_own_answers(classifier:
         assert [made.class_index for made in answer] == [made.class_index for made in alone]
         for made, expected in zip(answer, alone, strict=True):
             np.testing.assert_allclose(made.probabilities, expected.probabilities, rtol=1e-5)
+
+
+def test_a_workers_only_request_waits_for_no_turn_of_the_loop(classifier: Counting) -> None:
+    alone, request = exchange(num_requests=1), pictures(2)
+    with pytest.raises(StopIteration) as answered:
+        Batches(16).classify(alone, classifier, request).send(None)
+    expected = classifier.classify(request)
+    assert [made.by_label for made in answered.value.value] == [made.by_label for made in expected]
+    assert alone.stages["infer"] > 0
+    alone.give_up()
+    with pytest.raises(Refusal, match="took longer"):
+        Batches(16).classify(alone, classifier, request).send(None)
+    assert len(classifier.passes) == 2
 
 
 def test_a_pass_has_no_more_pictures_than_the_limit_unless_one_request_has(classifier: Counting) -> None:
