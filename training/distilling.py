@@ -46,8 +46,9 @@ class DistilledSystem(ClassifierSystem):
     Where all parts that the recipe builds on teach, they are of one size and have branched off from one
     network, so that the mean of their weights is about as good as each of them (Wortsman et al. 2022,
     arXiv:2203.05482). There a student of their size starts, and at a low rate it comes nearer to what they
-    say together; a smaller one starts from those channels of it that matter most. One that is cut out of a
-    network that was cut out already learns better from the first, large one (see `start_teaches`).
+    say together; a smaller one starts from those channels of it that matter most. A network that was cut and
+    taught before is a better start for the next cut than the large one, which still teaches: see
+    `start_teaches` and docs/decisions/0337.
     """
 
     network: ResidualClassifier
@@ -73,8 +74,8 @@ class DistilledSystem(ClassifierSystem):
         self._teachers = tuple(_frozen(system.network) for system in teachers.values())
 
     def look_at(self, pictures: Iterable[Batch]) -> None:
-        """Start from the mean of the teachers' weights; raises InvalidValue where it cannot be pruned to this
-        size."""
+        """Start from the weights that `build_on` chose; raises InvalidValue where they cannot be pruned to
+        this size."""
         for start in self._start:
             prune(start.eval(), self.network, pictures)
         self._start = ()
