@@ -37,7 +37,8 @@ def passes(
 
 
 class Batches:
-    """Collects requests during one turn of the event loop, and classifies them in the next."""
+    """Collects requests during one turn of the event loop, and classifies them in the next; one that is alone
+    at once."""
 
     def __init__(self, max_pictures: int) -> None:
         """Put at most `max_pictures` into one pass, a larger request into a pass of its own."""

@@ -9,9 +9,9 @@ import asyncio
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import Final, TypeVar
 
@@ -22,7 +22,8 @@ from fashion.errors import AliasError, ArtifactError, FashionError, UnknownModel
 from fashion.manifest import Manifest
 from fashion.models import Model, load_model
 from service import metrics
-from service.refusals import echo, not_ready
+from service.exchange import Exchange
+from service.refusals import answer_timeout, echo, not_ready, overloaded
 from service.store import AUTOENCODER, CLASSIFIER, COMPANION, SERVED, AliasSource, model_folder
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 AnyModel = TypeVar("AnyModel", Classifier, Autoencoder)
 
 ALIASES: Final[tuple[AliasName, ...]] = ("stable", "candidate")
+# More would hold the places of requests that could be answered, and memory for nobody's sake.
+_MAX_LOADS_WAITING: Final = 8
 # As BentoML has them: its store takes anything else for damage, and not for a model that it does not have.
 _PART: Final = r"([a-z0-9](?:[a-z0-9_.-]{0,61}[a-z0-9])?)"
 _TAG: Final = re.compile(f"{_PART}(?::{_PART})?")
@@ -76,7 +79,8 @@ class Catalogue:
         self._aliased: Aliased = {}
         self._by_tag: OrderedDict[str, Served] = OrderedDict()  # asked for by tag; last used last
         self._max_by_tag = max_versions_loaded
-        self._loading = asyncio.Lock()
+        self._loads: dict[str, asyncio.Task[Served]] = {}  # by tag, until they have ended
+        self._loading = asyncio.Lock()  # held by whoever loads: two at once would load a version twice
         self._complaint = ""
 
     @property
@@ -89,39 +93,42 @@ class Catalogue:
         """Every loaded version with the aliases that name it."""
         found = {served.tag: served for served in (*self._aliased.values(), *self._by_tag.values())}
         return [
-            (served, tuple(alias for (_, alias), named in self._aliased.items() if named is served))
+            (served, tuple(alias for (_, alias), named in self._aliased.items() if named.tag == served.tag))
             for served in found.values()
         ]
 
-    async def classifier(self, wanted: str) -> tuple[str, Classifier]:
+    async def classifier(self, exchange: Exchange, wanted: str) -> tuple[str, Classifier]:
         """The tag and the model that `wanted` (an alias, a name, a name:version) means to a route that
-        classifies."""
-        return _of_kind(Classifier, await self._find(wanted, CLASSIFIER))
+        classifies.
 
-    async def autoencoder(self, wanted: str) -> tuple[str, Autoencoder]:
-        """The tag and the model that `wanted` means to a route that encodes or decodes."""
-        return _of_kind(Autoencoder, await self._find(wanted, AUTOENCODER))
+        A version that is not loaded yet is waited for as long as `exchange` has time.
+        """
+        return _of_kind(Classifier, await self._find(exchange, wanted, CLASSIFIER))
+
+    async def autoencoder(self, exchange: Exchange, wanted: str) -> tuple[str, Autoencoder]:
+        """The same for a route that encodes or decodes."""
+        return _of_kind(Autoencoder, await self._find(exchange, wanted, AUTOENCODER))
 
     def candidate(self, name: str) -> Served | None:
         """The candidate of `name`, None where there is none or where it is what `stable` names too."""
-        served = self._aliased.get((name, "candidate"))
-        return None if served is None or served is self._aliased.get((name, "stable")) else served
+        served, stable = self._aliased.get((name, "candidate")), self._aliased.get((name, "stable"))
+        return None if served and stable and served.tag == stable.tag else served
 
-    async def _find(self, wanted: str, default_name: str) -> Served:
+    async def _find(self, exchange: Exchange, wanted: str, default_name: str) -> Served:
         if wanted == "stable":
             return self._stable(default_name)
         if wanted == "candidate":
             if served := self._aliased.get((default_name, "candidate")):
                 return served
             raise UnknownModel(f"{default_name} has no candidate now; GET /models tells what is served")
-        return self._stable(wanted) if wanted in SERVED else await self._find_tag(wanted)
+        return self._stable(wanted) if wanted in SERVED else await self._find_tag(exchange, wanted)
 
     def _stable(self, name: str) -> Served:
         if served := self._aliased.get((name, "stable")):
             return served
         raise not_ready(f"No version of {name} is loaded yet: the log tells why")
 
-    async def _find_tag(self, wanted: str) -> Served:
+    async def _find_tag(self, exchange: Exchange, wanted: str) -> Served:
         match = _TAG.fullmatch(wanted)
         name, version = match.groups() if match else ("", None)
         version = version or self._aliases.version(name, "stable")
@@ -129,24 +136,49 @@ class Catalogue:
             raise UnknownModel(
                 f"There is no model {echo(wanted)}: give stable, candidate, a name or name:version"
             )
-        tag = f"{name}:{version}"
-        aliased = (served for served in self._aliased.values() if served.tag == tag)
-        return next(aliased, None) or await self._load_by_tag(name, version)
+        return self._loaded(f"{name}:{version}") or await self._load_by_tag(exchange, name, version)
 
-    async def _load_by_tag(self, name: str, version: str) -> Served:
+    def _loaded(self, tag: str) -> Served | None:
+        for served in self._aliased.values():
+            if served.tag == tag:
+                return served
+        if tag in self._by_tag:
+            self._by_tag.move_to_end(tag)
+        return self._by_tag.get(tag)
+
+    async def _load_by_tag(self, exchange: Exchange, name: str, version: str) -> Served:
+        tag = f"{name}:{version}"
+        load = self._loads.get(tag)
+        if load is None:
+            if len(self._loads) >= _MAX_LOADS_WAITING:
+                raise overloaded(f"{len(self._loads)} versions are being loaded: try again in a second")
+            load = self._loads[tag] = asyncio.create_task(self._load_in_turn(name, version))
+            load.add_done_callback(partial(self._load_ended, tag))
+        # It goes on without those whose time is over: whoever asks again finds it.
+        await asyncio.wait([load], timeout=exchange.seconds_left)
+        if not load.done():
+            raise answer_timeout(exchange.answer_timeout_seconds)
+        return load.result()
+
+    def _load_ended(self, tag: str, load: "asyncio.Task[Served]") -> None:
+        del self._loads[tag]
+        if not load.cancelled():
+            load.exception()  # or asyncio complains where nobody waits for it any more
+
+    async def _load_in_turn(self, name: str, version: str) -> Served:
         tag = f"{name}:{version}"
         async with self._loading:
-            if tag not in self._by_tag:
-                try:
-                    self._by_tag[tag] = await asyncio.to_thread(self._load, name, version)
-                except ArtifactError as error:
-                    logger.warning("%s cannot be served: %s", tag, error)
-                    raise not_ready(f"{tag} cannot be served, because its artifact is damaged") from None
-            self._by_tag.move_to_end(tag)
-            served = self._by_tag[tag]
+            if served := self._loaded(tag):  # an alias may name it by now
+                return served
+            try:
+                served = await asyncio.to_thread(self._load, name, version)
+            except ArtifactError as error:
+                logger.warning("%s cannot be served: %s", tag, error)
+                raise not_ready(f"{tag} cannot be served, because its artifact is damaged") from None
+            self._by_tag[tag] = served
             if len(self._by_tag) > self._max_by_tag:
                 self._by_tag.popitem(last=False)
-        return served
+            return served
 
     def load(self) -> None:
         """Load what the aliases name."""
@@ -164,7 +196,8 @@ class Catalogue:
 
     async def _follow(self) -> None:
         try:
-            self._take(*await asyncio.to_thread(self._read, self._aliased))
+            async with self._loading:
+                self._take(*await asyncio.to_thread(self._read, self._aliased))
         except Exception:
             # The engine may fail in ways of its own; the next look at the aliases must come all the same.
             self._complaint = "the aliases could not be followed"
@@ -187,7 +220,7 @@ class Catalogue:
             wrong.append(f"{error}; this worker starts with what its copy says")
         for name, alias in product((*SERVED, COMPANION), ALIASES):
             try:
-                served = self._named(aliases, before, name, alias)
+                served = self._named(aliases, (before, after), name, alias)
             except (FashionError, OSError) as error:
                 wrong.append(f"{alias} of {name} stays as it was: {error}")
                 served = before.get((name, alias)) or self._former(aliases, name, alias)
@@ -195,8 +228,10 @@ class Catalogue:
                 after[name, alias] = served
         return aliases, after, "; ".join(wrong)
 
-    def _named(self, aliases: Aliases, before: Aliased, name: str, alias: AliasName) -> Served | None:
-        """What an alias names now, loaded if it is not yet; of what a route needs, stable must be
+    def _named(
+        self, aliases: Aliases, known: Iterable[Aliased], name: str, alias: AliasName
+    ) -> Served | None:
+        """What an alias names now, loaded if it is not `known` yet; of what a route needs, stable must be
         something."""
         version = aliases.version(name, alias)
         if version is None:
@@ -204,8 +239,8 @@ class Catalogue:
                 return None
             raise AliasError("it names no version; publish one and promote it")
         tag = f"{name}:{version}"
-        known = (served for served in before.values() if served.tag == tag)
-        return next(known, None) or self._by_tag.get(tag) or self._load(name, version)
+        aliased = (served for some in known for served in some.values() if served.tag == tag)
+        return next(aliased, None) or self._by_tag.get(tag) or self._load(name, version)
 
     def _former(self, aliases: Aliases, name: str, alias: AliasName) -> Served | None:
         """What `stable` named before, for a worker that starts while it names what cannot be served."""

@@ -14,9 +14,11 @@ from typing import Any, Final
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service import metrics
 from service.direct import EXTENSION, Direct
 from service.exchange import new_request_id
 from service.refusals import Refusal, invalid_request, overloaded, request_timeout, too_large
+from service.routes import OTHER
 from service.security_headers import API_HEADERS
 from service.settings import settings
 
@@ -89,12 +91,31 @@ class Connection(HttpToolsProtocol):
             return
         self._wire_bytes += len(data)
         cycle = self.cycle
+        if cycle is not None and self._is_over(cycle):
+            self._stop_waiting()
+            self._keep_alive()
+            return
         if cycle is None or self.scope is not cycle.scope:
             self._head_continues(len(data))
         elif cycle is not self._waits_after:
             self._head_arrived(cycle)
         elif self._wire_bytes > _WIRE_BYTES_PER_BODY_BYTE * self._settings.max_body_bytes:
             self._refuse(too_large("The request is longer than any that is answered"))
+
+    def _is_over(self, cycle: Any) -> bool:
+        """Whether the rest of a body has come whose answer was given before, and nothing after it."""
+        idle = self.timeout_keep_alive_task is not None
+        return cycle.response_complete and not cycle.more_body and self.scope is cycle.scope and not idle
+
+    def _keep_alive(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def on_message_complete(self) -> None:
+        """Note the end of a body, of one that is not needed any more too."""
+        super().on_message_complete()
+        self.cycle.more_body = False
 
     def _head_continues(self, num_bytes: int) -> None:
         if self._head_bytes == 0:  # of the first piece, all but a byte may be the end of a body before it
@@ -168,10 +189,17 @@ class Connection(HttpToolsProtocol):
         pass
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer where no request could be made of what came, and close."""
+        """Answer where no request could be made of what came, and close; a request that came whole before it
+        is answered first."""
         self._stop_waiting()
-        if self.cycle is None or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and not cycle.more_body:
+            cycle.keep_alive = False  # so that its answer closes
+            self.flow.pause_reading()
+            return
+        if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(_answer(refusal))
+            metrics.refused(OTHER.path, refusal)
         self.transport.close()
 
 

@@ -4,7 +4,8 @@ its answer in one write.
 ASGI hands both over in messages of dictionaries, by coroutines, and uvicorn looks through every header of
 every answer. For a small picture that takes longer than decoding it (docs/decisions/0109). The connection
 offers this among the scope's extensions, which is ASGI's place for what a server can do beyond the standard;
-wherever it does not fit, or is not offered, messages are sent as ever.
+wherever it does not fit, or is not offered, messages are sent as ever. It also tells whether anybody else is
+there.
 """
 
 from collections.abc import Sized
@@ -24,7 +25,8 @@ class Direct:
 
     @property
     def is_alone(self) -> bool:
-        """Whether this worker has no other request, be it one that has not begun yet."""
+        """Whether this worker has no other request, be it one whose task has not begun yet; one that waits
+        for this one's connection does not count."""
         return len(self._tasks) == 1
 
     def body(self) -> bytes | None:

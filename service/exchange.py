@@ -123,8 +123,8 @@ class Exchange:
         return max(self.answer_by - perf_counter(), 0.0)
 
     def check_time(self) -> None:
-        """Raise the refusal of an answer that is too late; long work calls it between its steps, and lets
-        shorter work through there."""
+        """Raise the refusal of an answer that is too late; long work in a thread calls it between its steps,
+        and lets shorter work through there."""
         if self.let_others_through:
             self.let_others_through()
         if perf_counter() > self.answer_by:

@@ -63,9 +63,10 @@ def classified(
 ) -> WrittenJson:
     """POST /classify, from predictions that are there already."""
     metrics.classified(tag, predictions)
+    answer = classify_answer(tag, predictions, explanations)
     if copy:
         copy(pictures, predictions)
-    return classify_answer(tag, predictions, explanations)
+    return answer
 
 
 def encode(tag: str, autoencoder: Autoencoder, pictures: list[Prepared]) -> EncodeAnswer:

@@ -88,7 +88,11 @@ class KeyRing:
 
     def _read(self, file: Path) -> None:
         seen = _version(file)
-        read = parse_keys(file.read_text(), str(file))
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InvalidValue(f"{file} is no UTF-8 text") from None
+        read = parse_keys(text, str(file))
         if twice := read.keys() & self._fixed.keys():
             raise InvalidValue(f"{file} names {', '.join(sorted(twice))}, and so does FASHION_API_KEYS")
         self._seen, self._digests = seen, {**self._fixed, **read}

@@ -33,8 +33,12 @@ class LargeJobs:
         self._numbers = count()
         self._changed = threading.Condition()
         self._closed = False
-        for number in range(num_threads):
-            threading.Thread(target=self._work, name=f"large-job-{number}", daemon=True).start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"large-job-{number}", daemon=True)
+            for number in range(num_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, exchange: Exchange, run: Callable[[], T]) -> "Future[T]":
         """Queue `run` for its turn. A future that is cancelled before leaves the queue, and all that it holds
@@ -66,8 +70,11 @@ class LargeJobs:
             return None if self._closed else heapq.heappop(self._waiting)
 
     def _let_through(self, exchange: Exchange, arrived: float) -> None:
-        """Run, in the calling thread, every waiting job whose turn comes before that of the calling one."""
-        while self._waiting:
+        """Run, in the calling thread, every waiting job whose turn comes before that of the calling one.
+
+        The event loop, where a request's time is looked at as well, never runs any.
+        """
+        while self._waiting and threading.current_thread() in self._threads:
             turn = arrived + exchange.expected_seconds  # which may be known better by now
             with self._changed:
                 if not self._waiting or self._waiting[0].turn >= turn:

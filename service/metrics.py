@@ -19,8 +19,9 @@ from fashion.classifier import Prediction
 from fashion.labels import LABELS
 from fashion.preparation import InputKind, Prepared
 from service import metric_files
-from service.exchange import Exchange
-from service.tally import CounterTally, GaugeTally, HistogramTally, catch_up, flush, later
+from service.exchange import CLIENT_CLOSED_REQUEST, Exchange
+from service.refusals import Refusal
+from service.tally import CounterTally, GaugeTally, HistogramTally, catch_up, later
 
 # Made for the workers of one server, and emptied at its start (BentoML).
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -113,7 +114,7 @@ _serving: Final[set[tuple[str, str, str, str]]] = set()
 def answered(exchange: Exchange, method: str) -> None:
     """Count a finished request, with the time that it took and where it went."""
     seconds = perf_counter() - exchange.started
-    if exchange.marked and not exchange.refusal:
+    if exchange.marked and not exchange.refusal and exchange.status != CLIENT_CLOSED_REQUEST:
         exchange.mark("respond", exchange.marked)
     later(
         _count_answered,
@@ -147,6 +148,12 @@ def _count_answered(
         REJECTED.inc(refused)
     for stage, spent in stages:
         STAGE_SECONDS.observe(spent, route, stage)
+
+
+def refused(route: str, refusal: Refusal) -> None:
+    """Count what was refused before it was a request."""
+    REQUESTS.inc(route, "other", str(int(refusal.status)))
+    REJECTED.inc(refusal.code)
 
 
 def prepared(exchange: Exchange, pictures: Sequence[Prepared]) -> None:
@@ -220,7 +227,6 @@ def serving(models: Iterable[tuple[str, str, str, str]]) -> None:
 
 def exposition() -> bytes:
     """All metrics in Prometheus' text format, those of every worker added up as of its last flush."""
-    flush()
     folder = multiprocess_folder()
     if folder is None:
         return generate_latest(_WithoutFormerModels(REGISTRY))

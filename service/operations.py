@@ -13,7 +13,7 @@ from starlette.routing import Route
 from service import metrics
 from service.routes import JSON
 from service.schemas import ModelsAnswer, ServedModel
-from service.tally import FLUSH_SECONDS
+from service.tally import FLUSH_SECONDS, flush
 
 
 async def list_models(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
@@ -43,7 +43,10 @@ async def expose_metrics(request: Request) -> Response:  # noqa: ARG001 - Starle
     """GET /metrics."""
     # By then every worker has handed over what it counted before this request came.
     await asyncio.sleep(2 * FLUSH_SECONDS)
-    return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE_LATEST})
+    flush()
+    # In a thread: it reads every worker's files, and may wait for one that starts.
+    text = await asyncio.to_thread(metrics.exposition)
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 operations = Starlette(routes=[Route("/models", list_models), Route("/metrics", expose_metrics)])

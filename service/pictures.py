@@ -39,8 +39,10 @@ def prepare_pictures(
     count = len(pictures)
     began = perf_counter()
     opened = [_open(index, count, data) for index, data in enumerate(pictures)]
-    num_pixels = _check_pixels(opened, settings, inline=inline)
+    num_pixels = _check_pixels(opened, settings)
     exchange.expected_seconds = max(exchange.expected_seconds, num_pixels / PIXELS_A_SECOND)
+    if inline and num_pixels > settings.small_picture_pixels:
+        raise TooLargeForTheLoop
     began = exchange.mark("decode", began)
     prepared = []
     for index, picture in enumerate(opened):
@@ -86,7 +88,7 @@ def _prepare(index: int, count: int, picture: Picture, mode: PrepareMode, view_s
         raise _refused(index, count, error) from None
 
 
-def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings, *, inline: bool) -> int:
+def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Settings) -> int:
     """The number of pixels to decode; refused before, where one picture or all together have too many."""
     together = 0
     for index, picture in enumerate(pictures):
@@ -105,8 +107,6 @@ def _check_pixels(pictures: Sequence[Picture | OpenedPicture], settings: Setting
             f"and these have {together:,}: send fewer or smaller ones",
             field="images",
         )
-    if inline and together > settings.small_picture_pixels:
-        raise TooLargeForTheLoop
     return together
 
 

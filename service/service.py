@@ -142,18 +142,19 @@ class FashionService:
         exchange = incoming.exchange
         tag, classifier = await self._trial.classifier(exchange, asked.options)
         copy, view_side = self._trial.copy(exchange, tag), classifier.view_side
-        if self._is_small(asked) and not asked.options.explain:
+        small = self._is_small(asked)
+        if small and not asked.options.explain:
             try:
                 prepared = self._prepare(exchange, asked, view_side, inline=True)
             except TooLargeForTheLoop:
-                pass
+                small = False
             else:
                 predictions = await self._batches.classify(exchange, classifier, prepared)
                 unexplained = [None] * len(predictions)
                 return inference.classified(tag, predictions, unexplained, copy, prepared)
         in_passes = partial(passes, self._settings.batch_pictures, exchange.check_time)
         infer = partial(inference.classify, tag, classifier, asked.options.explain, copy, in_passes)
-        return await self._answer(exchange, asked, infer, view_side=view_side)
+        return await self._answer(exchange, asked, infer, small=small, view_side=view_side)
 
     @bentoml.api(input_spec=EncodeInput, output_spec=EncodeOutput)
     async def encode(self, incoming: Incoming) -> EncodeAnswer:
@@ -161,7 +162,8 @@ class FashionService:
         asked = await incoming.read(PictureOptions, self._settings, self._work)
         # Latents of two versions have nothing to do with each other: a candidate gives none unasked.
         tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options, movable=False)
-        return await self._answer(incoming.exchange, asked, partial(inference.encode, tag, autoencoder))
+        infer = partial(inference.encode, tag, autoencoder)
+        return await self._answer(incoming.exchange, asked, infer, small=self._is_small(asked))
 
     @bentoml.api(input_spec=ReconstructInput, output_spec=ReconstructOutput)
     async def reconstruct(self, incoming: Incoming) -> ReconstructAnswer | bytes:
@@ -169,7 +171,7 @@ class FashionService:
         asked = await incoming.read(PictureOptions, self._settings, self._work)
         tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options)
         infer = partial(inference.reconstruct, tag, autoencoder, incoming.exchange.wants_png)
-        return await self._answer(incoming.exchange, asked, infer)
+        return await self._answer(incoming.exchange, asked, infer, small=self._is_small(asked))
 
     @bentoml.api(input_spec=GenerateInput, output_spec=GenerateOutput)
     async def generate(self, incoming: Incoming) -> GenerateAnswer | bytes:
@@ -190,15 +192,17 @@ class FashionService:
         asked: Asked[AnyPictureOptions],
         infer: Callable[[list[Prepared]], T],
         *,
+        small: bool,
         view_side: int | None = None,
     ) -> T:
-        """Prepare the pictures and infer, in the loop or in a thread, as large as the request is."""
+        """Prepare the pictures and infer, in the loop if the request is `small` and its pictures are, else in
+        a thread."""
 
         def job(inline: bool) -> T:
             prepared = self._prepare(exchange, asked, view_side, inline=inline)
             return _timed(exchange, partial(infer, prepared), inline)
 
-        return await self._work.run(exchange, job, small=self._is_small(asked))
+        return await self._work.run(exchange, job, small=small)
 
     def _prepare(
         self, exchange: Exchange, asked: Asked[AnyPictureOptions], view_side: int | None, *, inline: bool

@@ -1,5 +1,5 @@
-"""Counters and histograms that add up in this process, and are handed to prometheus_client a few times a
-second.
+"""Counters and histograms that add up in this process, and are handed to prometheus_client twenty times
+a second.
 
 Under several workers each of its numbers is a write into a shared file, and a small request changes two
 dozen of them: a quarter of the service's own time for it (docs/decisions/0105). Here a change is put

@@ -2,7 +2,8 @@
 
 Without a candidate all of this is one look into a dictionary. Which requests are moved is told by their
 request id alone, so one that is sent again with its id is answered by the same version. Copies are computed
-after the answer has been given, and are dropped where they would be in anybody's way (docs/decisions/0312).
+beside the requests, by a thread that rests most of the time, and are dropped where they would be in anybody's
+way (docs/decisions/0312).
 """
 
 import logging
@@ -51,7 +52,7 @@ class Trial:
         """The tag and the model that classify this request's pictures."""
         on_trial = self._catalogue.candidate(CLASSIFIER) is not None
         chosen = self._choose(exchange, options) if on_trial else options.model
-        tag, classifier = await self._catalogue.classifier(chosen)
+        tag, classifier = await self._catalogue.classifier(exchange, chosen)
         exchange.model, exchange.on_trial = tag, on_trial
         return tag, classifier
 
@@ -62,7 +63,7 @@ class Trial:
         candidate does so only if it is named."""
         on_trial = self._catalogue.candidate(AUTOENCODER) is not None
         chosen = self._choose(exchange, options) if on_trial and movable else options.model
-        tag, autoencoder = await self._catalogue.autoencoder(chosen)
+        tag, autoencoder = await self._catalogue.autoencoder(exchange, chosen)
         exchange.model, exchange.on_trial = tag, on_trial
         return tag, autoencoder
 

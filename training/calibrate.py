@@ -120,7 +120,7 @@ def fit_answers_to_photographs(trained: Answers, calibration: Answers, senders: 
     source = "photographs of garments, by senders that training never saw"
     weights = sender_weights(senders)
     scaling = choose_scaling_by_sender(calibration, senders)
-    probabilities = scaling.scaling(calibration.logits)
+    probabilities = scaling.scaling.without_curve(calibration.logits)
     coverage = COVERAGE["photograph"]
     sets = weighted_thresholds(probabilities, calibration.acceptable, weights, coverage)
     novelty = fit_photograph_novelty(trained, calibration, weights)

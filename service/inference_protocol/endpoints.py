@@ -68,8 +68,9 @@ class InferenceProtocol:
         if route.endswith("/infer"):
             return await self._infer(exchange, path, receive)
         if route.startswith("/v2/models/"):
+            exchange.received(self._settings.answer_timeout_seconds)
             with exchange.held:  # a version that is not loaded yet is loaded
-                found = await self._find(path)
+                found = await self._find(exchange, path)
             return _json(
                 {"name": found.name, "ready": True} if route.endswith("/ready") else self._told(found)
             )
@@ -81,7 +82,7 @@ class InferenceProtocol:
             return _json({"live": True})
         return _json({"name": "fashion-service", "version": VERSION, "extensions": ["binary_tensor_data"]})
 
-    async def _find(self, path: str) -> _Found:
+    async def _find(self, exchange: Exchange, path: str) -> _Found:
         name, version = find_protocol_model(path)
         kind = PROTOCOL_MODELS.get(name)
         if kind is None:
@@ -90,9 +91,8 @@ class InferenceProtocol:
         if wanted not in ALIASES:
             wanted = f"{kind.catalogue_name}:{wanted}"
         is_classifier = kind.catalogue_name == CLASSIFIER
-        tag, model = await (
-            self._catalogue.classifier(wanted) if is_classifier else self._catalogue.autoencoder(wanted)
-        )
+        find = self._catalogue.classifier if is_classifier else self._catalogue.autoencoder
+        tag, model = await find(exchange, wanted)
         return _Found(name, tag, kind, model)
 
     def _told(self, found: _Found) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class InferenceProtocol:
 
     async def _infer(self, exchange: Exchange, path: str, receive: Receive) -> Response:
         body = await receive_whole(exchange, receive, self._settings)
-        found = await self._find(path)
+        found = await self._find(exchange, path)
         exchange.model = found.tag
         job = partial(self._compute, exchange, found, body)
         return await self._work.run(exchange, job, small=len(body) <= self._settings.small_request_bytes)

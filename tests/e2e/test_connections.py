@@ -15,6 +15,7 @@ import pytest
 from fashion.aliases import ALIAS_FILE
 from tests.e2e.raw import GET, connect, read_all, read_answer
 from tests.e2e.server import Server, serving
+from tests.http.pictures import picture
 from tests.stores import publish_tiny, store_at
 
 HEAD_SECONDS, RECEIVE_SECONDS, SEND_SECONDS, IDLE_SECONDS = 1.0, 2.0, 1.0, 1.5
@@ -139,6 +140,55 @@ def test_the_rest_of_a_refused_body_is_not_waited_for(strict: Server):
         read_all(connection)
         assert time.monotonic() - began < RECEIVE_SECONDS + 2.5
         sender.join()
+
+
+def test_a_connection_is_idle_once_all_of_a_refused_body_has_come(strict: Server):
+    with connect(strict) as connection:
+        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n")
+        assert read_answer(connection).startswith(b"HTTP/1.1 404 ")
+        for piece in (b"x" * 50_000, b"x" * 40_000, GET):
+            connection.sendall(piece)
+            time.sleep(0.1)
+        assert read_answer(connection).startswith(b"HTTP/1.1 200 ")
+    with connect(strict) as connection:
+        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n")
+        read_answer(connection)
+        connection.sendall(b"x" * 90_000)
+        began = time.monotonic()
+        assert read_all(connection) == b""  # and no 408
+        assert IDLE_SECONDS * 0.8 < time.monotonic() - began < IDLE_SECONDS + 3
+
+
+def test_what_follows_a_whole_request_takes_nothing_from_its_answer(strict: Server):
+    body = picture()
+    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
+    with connect(strict) as connection:
+        connection.sendall(head % len(body) + body + b"\x00 and more than was announced")
+        received = read_all(connection)
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in received
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["predictions"]
+
+
+def test_a_body_whose_chunks_are_none_is_refused(strict: Server):
+    with connect(strict) as connection:
+        connection.sendall(CHUNKED + b"5\r\nabcde\r\nnot a size\r\n")
+        assert_answer(read_all(connection), 400, "invalid_request")
+
+
+def test_what_is_refused_before_it_is_a_request_is_counted(strict: Server):
+    def counted() -> tuple[float, float]:
+        lines = dict(line.rsplit(" ", 1) for line in httpx.get(f"{strict.url}/metrics").text.splitlines())
+        return (
+            float(lines.get('fashion_rejected_total{code="invalid_request"}', 0)),
+            float(lines.get('fashion_requests_total{method="other",route="other",status="400"}', 0)),
+        )
+
+    before = counted()
+    with connect(strict) as connection:
+        connection.sendall(b"\x00" * 100)
+        read_all(connection)
+    assert counted() == (before[0] + 1, before[1] + 1)
 
 
 def test_a_client_that_does_not_read_its_answer_is_let_go(strict: Server):

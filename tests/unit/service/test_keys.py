@@ -126,7 +126,12 @@ def test_a_file_of_keys_that_has_become_unusable_changes_nothing(
     file = tmp_path / "keys"
     file.write_text(f"shop:{SHOP}")
     ring = KeyRing({}, file)
-    for spoil in (lambda: file.write_text("shop:short-secret"), lambda: os.truncate(file, 0), file.unlink):
+    for spoil in (
+        lambda: file.write_text("shop:short-secret"),
+        lambda: file.write_bytes(b"shop:\xff\xfe short-secret"),
+        lambda: os.truncate(file, 0),
+        file.unlink,
+    ):
         spoil()
         with caplog.at_level(logging.ERROR):
             assert ring.holder(bearer(SHOP)) == "shop"

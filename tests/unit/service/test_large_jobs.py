@@ -78,6 +78,18 @@ def test_a_running_job_lets_smaller_ones_through_between_its_steps(jobs: LargeJo
     assert order == ["large begins", "small", "large ends", "larger", "last"]
 
 
+def test_the_event_loop_runs_no_job_when_it_looks_at_a_requests_time(
+    jobs: LargeJobs, busy: Callable[[], None]
+):
+    exchange = exchange_of(10 * BYTES_A_SECOND)
+    jobs.submit(exchange, lambda: None)
+    small = jobs.submit(exchange_of(0), threading.current_thread)
+    exchange.check_time()
+    assert not small.done()
+    busy()
+    assert small.result(10) is not threading.current_thread()
+
+
 def test_a_cancelled_job_leaves_the_queue_and_lets_go_of_what_it_holds(
     jobs: LargeJobs, busy: Callable[[], None]
 ):

@@ -7,7 +7,9 @@ import pytest
 
 from fashion.classifier import softmax
 from fashion.labels import NUM_LABELS
+from fashion.prediction import Answers as CalibratedAnswers
 from training.answers import Answers, one_label_each
+from training.calibrate import fit_answers_to_photographs
 from training.conformal import marginal_thresholds
 from training.metrics import calibration_error
 from training.photograph_calibration import (
@@ -98,19 +100,38 @@ def test_probabilities_of_senders_never_seen_are_the_share_of_right_answers():
     assert chosen.held_out_scores[chosen.method] == min(chosen.held_out_scores.values())
 
 
-def test_a_curve_is_taken_where_low_probabilities_are_right_all_the_same():
-    random = np.random.default_rng(6)
+def with_shoes(answers, count, seed):
+    """So many photographs beside `answers` that a network gives three labels, each of which is right."""
     shoes = np.arange(NUM_LABELS) < 3
-    scattered = random.normal(scale=0.3, size=(60, NUM_LABELS))
-    logits = (np.where(shoes, 5, 0) + scattered).astype(np.float32)
-    any_shoe = np.tile(shoes, (60, 1))
-    mixed = Answers(
-        np.concatenate([CALIBRATION.logits, logits]),
-        np.zeros((len(CALIBRATION) + 60, 1), np.float32),
-        np.concatenate([CALIBRATION.acceptable, any_shoe]),
+    scattered = np.random.default_rng(seed).normal(scale=0.3, size=(count, NUM_LABELS))
+    return Answers(
+        np.concatenate([answers.logits, (np.where(shoes, 5, 0) + scattered).astype(np.float32)]),
+        np.concatenate([answers.features, np.zeros((count, FEATURES), np.float32)]),
+        np.concatenate([answers.acceptable, np.tile(shoes, (count, 1))]),
     )
 
-    chosen = choose_scaling_by_sender(mixed, [*SENDERS, *range(1000, 1060)])
+
+WITH_SHOES, SHOE_SENDERS = with_shoes(CALIBRATION, 60, seed=6), [*SENDERS, *range(1000, 1060)]
+
+
+def test_a_curve_is_taken_where_low_probabilities_are_right_all_the_same():
+    logits = WITH_SHOES.logits[-60:]
+
+    chosen = choose_scaling_by_sender(WITH_SHOES, SHOE_SENDERS)
 
     assert chosen.method.curved
     assert chosen.scaling(logits).max(axis=1).mean() > 1.2 * softmax(logits).max(axis=1).mean()
+
+
+def test_sets_cover_as_serving_makes_them_where_there_is_a_curve():
+    mixed, senders = with_shoes(CALIBRATION, 480, seed=6), [*SENDERS, *range(1000, 1480)]
+    fit = fit_answers_to_photographs(TRAINED, mixed, senders)
+    manifest = fit.as_manifest().model_copy(update={"novelty_file": None})
+    share = 480 / sender_weights(SENDERS).sum()  # of shoes, as senders count
+    unseen = with_shoes(UNSEEN, round(share * len(UNSEEN)), seed=7)
+
+    served = CalibratedAnswers(manifest, None).answer(unseen.outputs, "photograph")
+
+    assert manifest.confidence_curve is not None
+    rows = zip(served, unseen.acceptable, strict=True)
+    assert 0.93 <= np.mean([right[list(made.prediction_set)].any() for made, right in rows]) <= 0.96
