@@ -85,6 +85,8 @@ def running(
         },
         **settings,
         "BENTOML_DO_NOT_TRACK": "True",
+        # As our service sets it for itself: on products as small as these, threads wait for each other.
+        "OPENBLAS_NUM_THREADS": "1",
         "WORKERS": str(workers),
         **{name: value.format(**fill) for name, value in peer.environment.items()},
     }

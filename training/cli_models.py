@@ -58,7 +58,7 @@ def export(
         bool | None,
         typer.Option(
             help="Compute in eight-bit integers, whatever that costs, or never. "
-            "[default: as the recipe says, where it costs at most 0.05 point on validation]"
+            "[default: as the recipe says, where it costs at most 0.05 point on pictures never trained on]"
         ),
     ] = None,
     data: DataOption = None,

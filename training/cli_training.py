@@ -109,7 +109,10 @@ def train(
     try:
         run = run_training(request, split(load_training(data)), available_photographs(), console)
     except Interrupted as interrupted:
-        raise Stopped(_how_to_continue(interrupted.epochs_done, folder)) from interrupted
+        raise Stopped(
+            f"Stopped {interrupted.recipe} after {interrupted.epochs_done} whole epochs. Continue: the same "
+            f"command with --out {folder} --resume."
+        ) from interrupted
     if not run.artifact.is_dir():
         console.print(
             f"join it to a classifier: python -m training export RUN --photographs {folder}",
@@ -118,11 +121,3 @@ def train(
         )
     if figures and processes.is_first:
         draw_run(run, data, console)
-
-
-def _how_to_continue(epochs_done: int, folder: Path) -> str:
-    if not epochs_done:
-        return "Stopped before the first epoch ended: there is nothing to continue, start again."
-    return (
-        f"Stopped after {epochs_done} whole epochs. Continue: the same command with --out {folder} --resume."
-    )

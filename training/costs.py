@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from fashion.artifact import Artifact
 from fashion.classifier import Classifier
@@ -75,14 +76,11 @@ def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
 def _cost(classifier: Classifier, name: str, parameters: int, kind: InputKind) -> NetworkCost:
     pictures = _pictures(kind, classifier.view_side)
     one = pictures[:1]
-    alone = median_seconds(lambda: classifier.classify(one), _ALONE)
-    return NetworkCost(
-        name,
-        parameters,
-        1e3 * alone,
-        _novelty_seconds(classifier, one, kind) / alone,
-        _BATCH / median_seconds(lambda: classifier.classify(pictures), _TOGETHER),
-    )
+    with threadpool_limits(limits=1):  # numpy's products too
+        alone = median_seconds(lambda: classifier.classify(one), _ALONE)
+        novelty = _novelty_seconds(classifier, one, kind)
+        together = median_seconds(lambda: classifier.classify(pictures), _TOGETHER)
+    return NetworkCost(name, parameters, 1e3 * alone, novelty / alone, _BATCH / together)
 
 
 def _novelty_seconds(classifier: Classifier, pictures: Sequence[Prepared], kind: InputKind) -> float:
@@ -91,7 +89,7 @@ def _novelty_seconds(classifier: Classifier, pictures: Sequence[Prepared], kind:
     if score is None:
         return 0.0
     outputs = classifier.outputs(pictures)
-    return median_seconds(lambda: score(outputs), _ALONE)
+    return median_seconds(lambda: score.of_each(outputs), _ALONE)
 
 
 def _pictures(kind: InputKind, view_side: int | None) -> list[Prepared]:

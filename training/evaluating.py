@@ -12,7 +12,7 @@ from fashion.artifact import Artifact
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier
 from fashion.decoding import decode
-from fashion.errors import DatasetError
+from fashion.errors import DatasetError, InvalidValue
 from training.dataset import Dataset, load_test, load_training
 from training.digits import load_digits
 from training.evaluate import Material, evaluate_classifier
@@ -41,6 +41,11 @@ def evaluate_target(
     `witnesses` are what an autoencoder is measured with, beside the dataset's own pictures.
     """
     with opened(target) as artifact:
+        if on == "validation" and _was_refitted(artifact):
+            raise InvalidValue(
+                f"{artifact.manifest.name} was trained on validation's pictures too: evaluate it on test.",
+                field="--split",
+            )
         dataset = load_test(data) if on == "test" else split(load_training(data)).validation
         if witnesses is not None and artifact.manifest.kind == "autoencoder":
             learned = load_training(data) if on == "test" else split(load_training(data)).train
@@ -55,6 +60,11 @@ def evaluate_target(
     made.show(console)
     console.print(f"report: {folder / 'report.md'}", highlight=False, soft_wrap=True)
     return made
+
+
+def _was_refitted(artifact: Artifact) -> bool:
+    optimisation = artifact.manifest.recipe.settings.get("optimisation", {})
+    return bool(optimisation.get("refit", False))
 
 
 def evaluate_artifact(

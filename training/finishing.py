@@ -64,8 +64,8 @@ def _joined_run(folder: RunFolder) -> RunFolder | None:
 
 
 def _validation_figures(folder: RunFolder, prefix: str) -> dict[str, float]:
-    if not folder.summary_file.exists():
-        return {}
+    if not folder.summary_file.exists() or folder.read_settings().build_recipe().optimisation.refit:
+        return {}  # of a refit they would be figures of pictures that it was trained on
     validation = json.loads(folder.summary_file.read_text(encoding="utf-8"))["validation"]
     return {f"{prefix}_{name}": value for name, value in validation.items()}
 

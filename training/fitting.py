@@ -42,10 +42,11 @@ EpochRow = dict[str, float]
 
 
 class Interrupted(Exception):
-    """Training was stopped from outside after `epochs_done` whole epochs."""
+    """Training was stopped from outside after `epochs_done` whole epochs of `recipe`, which may be a part."""
 
-    def __init__(self, epochs_done: int) -> None:
-        super().__init__(f"training was interrupted after {epochs_done} whole epochs")
+    def __init__(self, recipe: str, epochs_done: int) -> None:
+        super().__init__(f"training of {recipe} was interrupted after {epochs_done} whole epochs")
+        self.recipe = recipe
         self.epochs_done = epochs_done
 
 
@@ -214,7 +215,7 @@ def fit(
         with _own_interrupts():
             trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
-        raise Interrupted(len(module.history)) from stop
+        raise Interrupted(recipe.name, len(module.history)) from stop
     finally:
         if module.processes.is_first:
             write_json(folder.history_file, module.history)

@@ -9,10 +9,14 @@ be copied in (`--use`): under one commit a run is a function of its settings, so
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from fashion.errors import InvalidValue
 from training.recipes.recipe import Recipe
 from training.runs import RunFolder, RunSettings
+
+_COPYING: Final = "."
+"""Begins the name of a run that is being copied."""
 
 
 def parsed_uses(assignments: Sequence[str]) -> dict[str, Path]:
@@ -41,9 +45,7 @@ def check_uses(recipe: Recipe, uses: Mapping[str, Path], settings: RunSettings) 
                 field="--use",
             )
         if not run.has_ended:
-            raise InvalidValue(
-                f"{path} has not ended: it has neither summary nor artifact. Let it train.", field="--use"
-            )
+            raise InvalidValue(f"{path} has not ended: it has no summary. Let it train.", field="--use")
 
 
 def trained_already(folder: RunFolder, recipe: Recipe, settings: RunSettings) -> dict[str, Path]:
@@ -51,6 +53,7 @@ def trained_already(folder: RunFolder, recipe: Recipe, settings: RunSettings) ->
     finished = [
         run
         for file in sorted(folder.path.glob("foundations/**/settings.json"))
+        if not any(name.startswith(_COPYING) for name in file.relative_to(folder.path).parts)
         for run in [RunFolder(file.parent)]
         if run.has_ended
     ]
@@ -73,5 +76,9 @@ def part_settings(part: Recipe, settings: RunSettings) -> RunSettings:
 def copy_uses(folder: RunFolder, uses: Mapping[str, Path]) -> None:
     """Copy finished runs to where `folder` expects them, unless they are there already."""
     for part, path in uses.items():
-        if not folder.foundation(part).path.exists():
-            shutil.copytree(path, folder.foundation(part).path)
+        own = folder.foundation(part).path
+        if not own.exists():
+            unfinished = own.with_name(f"{_COPYING}{part}")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(path, unfinished)
+            unfinished.rename(own)  # so that a copy that was interrupted is never taken for a whole one

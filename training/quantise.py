@@ -1,8 +1,9 @@
-"""Whether an artifact's classifiers are served in eight-bit integers: measured on validation, then decided.
+"""Whether an artifact's classifiers are served in eight-bit integers: measured, then decided.
 
 A network is released quantised where that costs at most `MAX_COST_POINTS` on pictures that neither training
-nor the choice of ranges saw. Calibration comes afterwards, so that probabilities, prediction sets and novelty
-are fitted on what is served.
+nor the choice of ranges saw: the dataset's calibration part (a recipe may have trained on validation's, see
+`Optimisation.refit`), and photographs of validation's senders. Calibration comes afterwards, so that
+probabilities, prediction sets and novelty are fitted on what is served.
 """
 
 import tempfile
@@ -28,7 +29,7 @@ from training.senders import PhotographSplit
 from training.splits import Split
 
 MAX_COST_POINTS: Final = 0.05
-"""Accuracy on validation that computing in integers may cost."""
+"""Accuracy, on pictures that training never saw, that computing in integers may cost."""
 
 _RANGE_PICTURES: Final = 1_000
 _ROUNDED_PICTURES: Final = 256
@@ -94,10 +95,10 @@ def _pictures(
     artifact: Artifact, split: Split, photographs: PhotographSplit | None
 ) -> Mapping[str, Pictures]:
     """What there is for each of the artifact's classifiers."""
-    validation = split.validation
+    unseen = split.calibration
     found = {
         "classifier": Pictures(
-            split.train.images[:_RANGE_PICTURES], validation.images, one_label_each(validation.labels)
+            split.train.images[:_RANGE_PICTURES], unseen.images, one_label_each(unseen.labels)
         )
     }
     if photographs and "photograph_classifier" in artifact.manifest.graphs:
@@ -169,7 +170,7 @@ def _outputs(
 
 def _sentence(name: str, made: Quantisation, max_cost_points: float, allowed: bool) -> str:
     return (
-        f"{name} in eight-bit integers: {made.accuracy:.2%} on validation as it is and mirrored, "
+        f"{name} in eight-bit integers: {made.accuracy:.2%} on pictures never trained on and mirrored, "
         f"{made.float_accuracy:.2%} in float; costs {cost_points(made):+.2f} points, where "
         f"{max_cost_points} may be lost: {'taken' if allowed else 'left in float'}"
     )

@@ -86,8 +86,8 @@ class RunFolder:
 
     @property
     def has_ended(self) -> bool:
-        """Whether training has: its figures are there, or a whole artifact."""
-        return self.summary_file.is_file() or self.artifact.is_dir()
+        """Whether training has, which its figures tell: an artifact may be exported before."""
+        return self.summary_file.is_file()
 
     @classmethod
     def start(cls, path: Path, settings: RunSettings) -> "RunFolder":

@@ -15,7 +15,7 @@ from training.batches import Pictures
 from training.distribution import Processes
 from training.finishing import finish
 from training.fitting import FitResult, fit
-from training.foundations import check_uses, copy_uses, trained_already
+from training.foundations import check_uses, copy_uses, part_settings, trained_already
 from training.machine import Machine
 from training.networks.classifiers import num_parameters
 from training.progress import ShowProgress
@@ -164,12 +164,12 @@ def _trained_part(
     """The run of a part inside `folder`, trained unless it has been."""
     recipe, run = request.recipe.parts[part], folder.foundation(part)
     if not run.has_ended:
-        settings = folder.read_settings()
+        settings = part_settings(recipe, folder.read_settings())
         own = replace(
             request,
             recipe=recipe,
             folder=run.path,
-            seed=settings.seed + recipe.seed_offset,
+            seed=settings.seed,
             resume=run.path.exists(),
             uses=trained_already(folder, recipe, settings),
         )

@@ -131,6 +131,7 @@ def test_a_run_that_was_stopped_says_how_to_continue_and_does(command, small_wor
         process.kill()
 
     assert process.returncode == 130
+    assert "Stopped classifier after" in error
     assert f"--out {out} --resume" in error
     assert "Traceback" not in error
     status, _, error = command(*arguments[:-4], "--set", "epochs=2", "--out", out, "--resume")

@@ -1,14 +1,16 @@
 """Distillation: the student's targets are what its teachers say together, about the pictures it sees."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from fashion.errors import InvalidValue
 from tests.unit.training.test_autoencoders import TINY as TINY_AUTOENCODER
-from tests.unit.training.tiny_data import tiny_split
+from tests.unit.training.tiny_data import TINY, tiny_split
 from training.augmentation import plain
 from training.autoencoding import VariationalSettings
 from training.classifying import START, ClassifierSettings, ClassifierSystem
@@ -18,8 +20,10 @@ from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
+from training.recipes.recipe import Recipe
 from training.runs import RunFolder, RunSettings
 from training.sources import load_pictures
+from training.training_run import TrainRequest, train
 
 SPLIT = tiny_split()
 TINY_COURSE = ("width=2", "first=0", "inner=[]", "doublings=1", "batch_size=32", "epochs=1")
@@ -143,6 +147,41 @@ def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into()
     larger.build_on({START: teacher(1)})
     with pytest.raises(InvalidValue, match="pruned to fewer channels"):
         larger.look_at([BATCH])
+
+
+SIZES = {"classifier-pruned": "width=3", "classifier-released": "width=2"}
+
+
+def tiny_released(seed_offset: int = 0) -> Recipe:
+    """The release's own recipe and order of parts, made small; its teacher learns from labels."""
+    labels = with_overrides(find_recipe("classifier"), [*TINY, "width=4", "epochs=1", "downsampling=pool"])
+
+    def small(recipe: Recipe) -> Recipe:
+        if recipe.name == "classifier-taught":
+            return labels
+        parts = {part: small(own) for part, own in recipe.builds_on.items()}
+        own = with_overrides(recipe, [*TINY_COURSE, SIZES[recipe.name], "first=0"])
+        return replace(own, builds_on=parts, joins={}, quantise=False)
+
+    made = small(find_recipe("classifier-released"))
+    start = replace(made.builds_on[START], seed_offset=seed_offset)
+    return replace(made, builds_on={**made.builds_on, START: start})
+
+
+@pytest.mark.parametrize("seed_offset", [0, 1])
+def test_what_both_parts_of_the_release_build_on_is_trained_once_for_a_seed(
+    tmp_path: Path, seed_offset: int
+) -> None:
+    machine = Machine.choose("cpu", "fp32", threads=1)
+    request = TrainRequest(tiny_released(seed_offset), machine, tmp_path / "run")
+
+    run = train(request, SPLIT, None, Console(file=StringIO()))
+
+    first, second = run.foundation("teacher"), run.foundation(START).foundation(START)
+    assert second.read_settings().seed == seed_offset
+    # What it took tells one run from another of the same settings.
+    same = first.history_file.read_text() == second.history_file.read_text()
+    assert same == (seed_offset == 0)
 
 
 def test_a_run_tells_how_often_its_teachers_are_wrong(tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from rich.console import Console
 
 from fashion.artifact import open_artifact
 from fashion.classifier import Classifier
+from fashion.errors import InvalidValue
+from tests.tiny_artifacts import tiny_classifier
 from tests.unit.training.test_calibrate import photographs
 from tests.unit.training.tiny_data import stripes
 from training.answers import as_network_inputs
 from training.evaluate import Material, evaluate_classifier
+from training.evaluating import evaluate_target
 from training.report import Report, Table
+from training.rewriting import rewrite_artifact
 
 FRESH = stripes(500, seed=9)
 
@@ -40,6 +44,15 @@ def test_accuracy_is_that_of_the_answers_that_serving_gives(classifier, report):
     assert report.figures["accuracy"] == pytest.approx(accuracy)
     assert report.figures["accuracy_low"] < accuracy < report.figures["accuracy_high"]
     assert accuracy > 0.8
+
+
+def test_validation_is_no_measure_of_a_network_that_was_trained_on_it(tmp_path):
+    artifact = tiny_classifier(tmp_path / "artifact")
+    recipe = artifact.manifest.recipe.model_copy(update={"settings": {"optimisation": {"refit": True}}})
+    rewrite_artifact(artifact, {"recipe": recipe})
+
+    with pytest.raises(InvalidValue, match="trained on validation's pictures too"):
+        evaluate_target(str(artifact.folder), "validation", None, tmp_path / "report", Console())
 
 
 def test_labels_and_confusion_agree_with_the_accuracy(report):

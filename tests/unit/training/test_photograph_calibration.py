@@ -1,6 +1,7 @@
 """What is fitted on a few senders' photographs holds for senders never seen."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,8 @@ def test_sets_cover_as_serving_makes_them_where_there_is_a_curve():
     share = 480 / sender_weights(SENDERS).sum()  # of shoes, as senders count
     unseen = with_shoes(UNSEEN, round(share * len(UNSEEN)), seed=7)
 
-    served = CalibratedAnswers(manifest, None).answer(unseen.outputs, "photograph")
+    nothing: Any = None  # no novelty is read from the artifact
+    served = CalibratedAnswers(manifest, nothing).answer(unseen.outputs, "photograph")
 
     assert manifest.confidence_curve is not None
     rows = zip(served, unseen.acceptable, strict=True)
