@@ -22,6 +22,8 @@ SAMPLES_OF_A_LABEL: Final = 1_000
 class Agreement:
     """How often a classifier sees the label that a sample was drawn for, and how often a picture's own."""
 
+    classifier: str
+    """Whose eyes they are: another version sees another share."""
     samples_of_a_label: int
     on_samples: list[float]
     on_pictures: list[float]
@@ -38,7 +40,9 @@ class Agreement:
     def table(self) -> Table:
         """A row for each label."""
         rows = list(zip(LABELS, self.on_samples, self.on_pictures, strict=True))
-        note = f"{self.samples_of_a_label:,} samples of each label; agreement is a classifier's recall."
+        note = (
+            f"{self.samples_of_a_label:,} samples of each label; agreement: the recall of {self.classifier}."
+        )
         return Table("Samples by label", ("label", "agreement", "agreement of real pictures"), rows, note)
 
 
@@ -48,7 +52,9 @@ def label_agreement(
     """Draw `count` samples of every label and ask the classifier; it is asked of real pictures too."""
     right = _is_right(classifier, dataset)
     samples = [drawn_of_label(autoencoder, label, count, seed + label) for label in range(NUM_LABELS)]
+    artifact = classifier.artifact
     return Agreement(
+        f"{artifact.manifest.name} {artifact.sha256[:8]}",
         count,
         on_samples=[float(_is_right(classifier, each).mean()) for each in samples],
         on_pictures=[float(right[dataset.labels == label].mean()) for label in range(NUM_LABELS)],

@@ -1,6 +1,8 @@
 import json
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -13,7 +15,9 @@ from fashion.errors import ArtifactError, DamagedArtifact, GraphMismatch
 from tests.unit.training.tiny_data import stripes
 from training.dataset import CHECKSUMS
 from training.export import export_graph, export_run, source_commit
+from training.finishing import export
 from training.rewriting import rewrite_artifact
+from training.runs import RunFolder
 from training.systems import ExportGraph
 
 
@@ -90,6 +94,15 @@ def test_the_manifest_says_how_the_model_came_about(trained_run):
         == json.loads(trained_run.summary_file.read_text())["validation"]["error"]
     )
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?", manifest.source_commit or source_commit() or "0" * 40)
+
+
+def test_figures_of_pictures_that_a_refit_was_trained_on_are_not_told(trained_run, tmp_path):
+    run = RunFolder(Path(shutil.copytree(trained_run.path, tmp_path / "run")))
+    settings = json.loads(run.settings_file.read_text())
+    settings["settings"]["optimisation"]["refit"] = True
+    run.settings_file.write_text(json.dumps(settings))
+
+    assert not [name for name in export(run).manifest.metrics if name.startswith("validation")]
 
 
 def test_a_graph_that_computes_something_else_than_torch_is_refused():
