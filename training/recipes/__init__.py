@@ -8,8 +8,8 @@ from training.recipes.classifiers import (
     classifier,
     classifier_averaged,
     classifier_mixed,
-    classifier_pruned,
     classifier_released,
+    classifier_small,
     classifier_taught,
     classifier_whole,
 )
@@ -27,7 +27,7 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier-whole": classifier_whole,
     "classifier-averaged": classifier_averaged,
     "classifier-taught": classifier_taught,
-    "classifier-pruned": classifier_pruned,
+    "classifier-small": classifier_small,
     "photograph-classifier": photograph_classifier,
     "photograph-released": photograph_released,
     "vae": vae,

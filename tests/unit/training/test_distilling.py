@@ -26,7 +26,7 @@ from training.sources import load_pictures
 from training.training_run import TrainRequest, train
 
 SPLIT = tiny_split()
-TINY_COURSE = ("width=2", "first=0", "inner=[]", "doublings=1", "batch_size=32", "epochs=1")
+TINY_COURSE = ("width=2", "first=0", "doublings=1", "batch_size=32", "epochs=1")
 SIZE = ResidualSettings(width=2, doublings=1)
 BATCH = plain(torch.tensor(SPLIT.train.images[:40]), torch.tensor(SPLIT.train.labels[:40]))
 
@@ -149,31 +149,29 @@ def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into()
         larger.look_at([BATCH])
 
 
-SIZES = {"classifier-pruned": "width=3", "classifier-released": "width=2"}
+SIZES = {"classifier-released": "width=3", "classifier-small": "width=2"}
 
 
-def tiny_released(seed_offset: int = 0) -> Recipe:
-    """The release's own recipe and order of parts, made small; its teacher learns from labels."""
+def tiny_small(seed_offset: int = 0) -> Recipe:
+    """`classifier-small` with its own order of parts, and much smaller; its teacher learns from labels."""
     labels = with_overrides(find_recipe("classifier"), [*TINY, "width=4", "epochs=1", "downsampling=pool"])
 
     def small(recipe: Recipe) -> Recipe:
         if recipe.name == "classifier-taught":
             return labels
         parts = {part: small(own) for part, own in recipe.builds_on.items()}
-        own = with_overrides(recipe, [*TINY_COURSE, SIZES[recipe.name], "first=0"])
+        own = with_overrides(recipe, [*TINY_COURSE, SIZES[recipe.name], "inner=[]"])
         return replace(own, builds_on=parts, joins={}, quantise=False)
 
-    made = small(find_recipe("classifier-released"))
+    made = small(find_recipe("classifier-small"))
     start = replace(made.builds_on[START], seed_offset=seed_offset)
     return replace(made, builds_on={**made.builds_on, START: start})
 
 
 @pytest.mark.parametrize("seed_offset", [0, 1])
-def test_what_both_parts_of_the_release_build_on_is_trained_once_for_a_seed(
-    tmp_path: Path, seed_offset: int
-) -> None:
+def test_what_two_parts_build_on_is_trained_once_for_a_seed(tmp_path: Path, seed_offset: int) -> None:
     machine = Machine.choose("cpu", "fp32", threads=1)
-    request = TrainRequest(tiny_released(seed_offset), machine, tmp_path / "run")
+    request = TrainRequest(tiny_small(seed_offset), machine, tmp_path / "run")
 
     run = train(request, SPLIT, None, Console(file=StringIO()))
 
