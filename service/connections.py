@@ -197,7 +197,8 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False  # so that its answer closes
             self.flow.pause_reading()
             return
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        in_turn = cycle is None or not (cycle.response_started or self.pipeline)  # or it would be another's
+        if in_turn or cycle.response_complete:
             self.transport.write(_answer(refusal))
             metrics.refused(OTHER.path, refusal)
         self.transport.close()

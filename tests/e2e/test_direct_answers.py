@@ -66,10 +66,21 @@ def test_a_client_that_asks_whether_it_may_go_on_is_told_so(server: Server):
         told(read_answer(connection))
 
 
+def test_requests_behind_each_other_are_answered_whatever_follows_them(server: Server):
+    request = b"".join(classifying())
+    with connect(server) as connection:
+        connection.sendall(request + request + b"\x00 this is no HTTP")
+        received = read_all(connection)
+    assert received.count(b"HTTP/1.1 200 ") == 2
+    assert received.count(b"\r\nconnection: close\r\n") == 1
+    assert received.endswith(b"}]}")
+
+
 def test_a_request_on_a_connection_that_was_closed_behind_it_is_let_go(server: Server):
     request, logged = b"".join(classifying()), server.log.stat().st_size
+    broken = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n"
     with connect(server) as connection:
-        connection.sendall(request + request + b"\x00 this is no HTTP")  # which ends both of them
+        connection.sendall(request + broken)  # whose refusal would come before the first one's answer
         assert read_all(connection) == b""
     assert httpx.get(f"{server.url}/readyz").status_code == 200
     time.sleep(SETTLED_SECONDS)

@@ -96,8 +96,8 @@ class ResidualClassifier(nn.Module):
         layers: list[nn.Module] = [ConvolutionBlock(1, channels)]
         for stage in range(settings.doublings):
             width *= 2
-            block = ResidualBlock(width, settings.inner[stage] if settings.inner else width)
-            layers += [*_halving(channels, width, settings.downsampling), block]
+            inner = settings.inner[stage] if settings.inner else width
+            layers += [*_halving(channels, width, settings.downsampling), ResidualBlock(width, inner)]
             channels = width
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(settings.dropout)
