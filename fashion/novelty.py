@@ -53,7 +53,7 @@ class Distance:
         return np.asarray(np.sqrt(np.maximum(np.vecdot(white, white) - 2 * nearest, 0.0)), dtype=np.float64)
 
     def of_one(self, row: Array) -> float:
-        """The same of one row (size,), in a third of the time: numpy's calls take longer than the
+        """The same of one row (size,), without arrays of one row: numpy's calls take longer than the
         arithmetic."""
         products = row.dot(self._products)
         white, towards = products[: self._num_directions], products[self._num_directions :]
