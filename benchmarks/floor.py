@@ -7,6 +7,7 @@ import io
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Final
 
 from PIL import Image
@@ -45,15 +46,16 @@ def scaled_decode() -> None:
 
 
 def _one(classifier: Classifier, workload: Workload) -> Steps:
-    body, side = workload.pictures()[0], target_side(classifier)
-    picture = decode(body, target_side=side)
-    ready = prepared_picture(classifier, picture)
+    bodies, side = workload.pictures(), target_side(classifier)
+    pictures = [decode(body, target_side=side) for body in bodies]
+    ready = [prepared_picture(classifier, picture) for picture in pictures]
+    body, picture, one = cycle(bodies), cycle(pictures), cycle(ready)
     return {
-        "floor": _median(lambda: (decode(body, target_side=side), classifier.outputs([ready]))),
-        "decode": _median(lambda: decode(body, target_side=side)),
-        "prepare": _median(lambda: prepared_picture(classifier, picture)),
-        "engine": _median(lambda: classifier.outputs([ready])),
-        "engine and answer": _median(lambda: classifier.classify([ready])),
+        "floor": _median(lambda: (decode(next(body), target_side=side), classifier.outputs([next(one)]))),
+        "decode": _median(lambda: decode(next(body), target_side=side)),
+        "prepare": _median(lambda: prepared_picture(classifier, next(picture))),
+        "engine": _median(lambda: classifier.outputs([next(one)])),
+        "engine and answer": _median(lambda: classifier.classify([next(one)])),
     }
 
 

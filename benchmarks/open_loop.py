@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -101,10 +102,12 @@ def whole_answer(received: bytes) -> int | None:
 class _Run:
     """One load as it goes: what is due, which connections are free, and what was answered."""
 
-    def __init__(self, connections: Sequence[_Connection], request: bytes, times: Sequence[float]) -> None:
+    def __init__(
+        self, connections: Sequence[_Connection], requests: Sequence[bytes], times: Sequence[float]
+    ) -> None:
         self._idle = deque(connections)
         self._busy: dict[int, _Connection] = {}
-        self._request = request
+        self._requests = cycle(requests)
         self._times = times
         self._next = 0
         self._waiting: deque[float] = deque()
@@ -133,7 +136,7 @@ class _Run:
             connection = self._idle.popleft()  # the longest idle, as if many clients were there
             due = self._waiting.popleft()
             with suppress(OSError):  # the server has closed it meanwhile: reading tells, and opens another
-                connection.send(self._request, due)
+                connection.send(next(self._requests), due)
             self._busy[connection.fileno()] = connection
 
     def _receive(self, timeout: float, began: float) -> None:
@@ -151,17 +154,21 @@ class _Run:
 
 
 def drive(
-    url: str, body: bytes, content_type: str, *, rate: float, seconds: float, connections: int = 64
+    url: str,
+    bodies: Sequence[bytes],
+    content_type: str,
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = 64,
 ) -> Load:
-    """Load `url` with `rate` requests/s on average for `seconds`, and report."""
+    """Load `url` with `rate` requests/s on average, of `bodies` in turn, for `seconds`, and report."""
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
-    head = (
-        f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {host}:{port}\r\n"
-        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    head = f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: {content_type}\r\n"
+    requests = [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
     opened = [_Connection((host, port)) for _ in range(connections)]
-    run = _Run(opened, head.encode() + body, arrivals(rate, seconds) or [0.0])
+    run = _Run(opened, requests, arrivals(rate, seconds) or [0.0])
     gc.collect()
     gc.disable()
     try:
@@ -183,13 +190,14 @@ def drive(
     )
 
 
-def drive_apart(url: str, body: bytes, content_type: str, *, rate: float, seconds: float) -> Load:
+def drive_apart(url: str, bodies: Sequence[bytes], content_type: str, *, rate: float, seconds: float) -> Load:
     """`drive` in a process of its own, which nothing else of the benchmark disturbs."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(body)
-        file.flush()
-        command = [sys.executable, "-m", __name__, url, "--body", file.name, "--content-type", content_type]
-        command += ["--rate", str(rate), "--seconds", str(seconds)]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / str(number) for number in range(len(bodies))]
+        for file, body in zip(files, bodies, strict=True):
+            file.write_bytes(body)
+        command = [sys.executable, "-m", __name__, url, "--body", *map(str, files)]
+        command += ["--content-type", content_type, "--rate", str(rate), "--seconds", str(seconds)]
         root = Path(__file__).resolve().parent.parent
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
     return Load(**json.loads(done.stdout))
@@ -201,7 +209,9 @@ def main() -> None:
         prog="python -m benchmarks.open_loop", description="Open-loop HTTP load."
     )
     parser.add_argument("url", help="where to POST")
-    parser.add_argument("--body", type=Path, required=True, help="file with the body of every request")
+    parser.add_argument(
+        "--body", type=Path, nargs="+", required=True, help="files with the bodies of the requests, in turn"
+    )
     parser.add_argument("--content-type", default="image/png")
     parser.add_argument("--rate", type=float, required=True, help="requests/s on average")
     parser.add_argument("--seconds", type=float, default=10)
@@ -209,7 +219,7 @@ def main() -> None:
     options = parser.parse_args()
     load = drive(
         options.url,
-        options.body.read_bytes(),
+        [file.read_bytes() for file in options.body],
         options.content_type,
         rate=options.rate,
         seconds=options.seconds,

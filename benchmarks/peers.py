@@ -57,14 +57,20 @@ class Peer:
             return workload.kind == "one"
         return self.generates or workload.kind != "generate"
 
-    def request(self, workload: Workload) -> Request:
-        """The request of a workload in the form that the peer takes."""
+    def requests(self, workload: Workload) -> tuple[Request, ...]:
+        """The requests of a workload, which come in turn, in the form that the peer takes."""
         default = "/generate" if workload.kind == "generate" else "/classify"
         path = self.paths.get(workload.kind, default)
         if workload.kind == "generate":
-            return Request(path, json.dumps(GENERATED).encode(), "application/json")
+            return (Request(path, json.dumps(GENERATED).encode(), "application/json"),)
         pictures = workload.pictures()
-        encoding = self.one if workload.kind == "one" else self.many
+        if workload.kind == "many":
+            return (self._request(path, self.many, workload, pictures),)
+        return tuple(self._request(path, self.one, workload, [picture]) for picture in pictures)
+
+    def _request(
+        self, path: str, encoding: Encoding, workload: Workload, pictures: Sequence[bytes]
+    ) -> Request:
         if encoding == "raw":
             return Request(path, pictures[0], workload.media_type)
         if encoding == "json":

@@ -96,7 +96,7 @@ class _Run:
         }
 
     def _measure(self, peer: Peer, number: int) -> None:
-        first = peer.request(self._plan.taken(peer)[0])
+        first = peer.requests(self._plan.taken(peer)[0])[0]
         with running(peer, _free_port(), self._workers, self._settings, first) as server:
             for workload in self._plan.taken(peer):
                 self._check(server, workload)
@@ -114,20 +114,20 @@ class _Run:
 
     def _check(self, server: Server, workload: Workload) -> None:
         peer, differences = server.peer, self._results.differences
-        came = ask(server, peer.request(workload))
-        if not peer.bare:
-            found = check_same(peer, workload, self._expected[workload.name], came)
-            differences[peer.name] = max(found, differences.get(peer.name, 0.0))
+        for request, expected in zip(peer.requests(workload), self._expected[workload.name], strict=True):
+            came = ask(server, request)
+            if not peer.bare:
+                found = check_same(peer, workload, expected, came)
+                differences[peer.name] = max(found, differences.get(peer.name, 0.0))
 
     def _drive_closed(self, server: Server, workload: Workload, number: int) -> None:
-        asked = server.peer.request(workload)
-        url, body, media_type = server.url(asked), asked.body, asked.content_type
+        url, bodies, media_type = _addressed(server, workload)
         if warm_up := self._plan.warm_up_seconds(workload):
-            wrk.drive(url, body, media_type, connections=8, seconds=warm_up)
+            wrk.drive(url, bodies, media_type, connections=8, seconds=warm_up)
         for connections in self._plan.closed(server.peer, workload):
             with self._measuring(server, Point(workload.name, "closed", connections), number) as loads:
                 loads.append(
-                    wrk.drive(url, body, media_type, connections=connections, seconds=self._plan.seconds)
+                    wrk.drive(url, bodies, media_type, connections=connections, seconds=self._plan.seconds)
                 )
         if self._capacity is None and server.peer.name == OURS and workload == SMALL:
             self._capacity = self._results.about["capacity"] = self._own_capacity()
@@ -143,14 +143,14 @@ class _Run:
     def _drive_open(self, server: Server, number: int) -> None:
         if self._capacity is None:
             return
-        asked = server.peer.request(SMALL)
+        url, bodies, media_type = _addressed(server, SMALL)
         for share in self._plan.opened(server.peer):
             with self._measuring(server, Point(SMALL.name, "open", share), number) as loads:
                 loads.append(
                     open_loop.drive_apart(
-                        server.url(asked),
-                        asked.body,
-                        asked.content_type,
+                        url,
+                        bodies,
+                        media_type,
                         rate=share * self._capacity,
                         seconds=self._plan.seconds,
                     )
@@ -171,13 +171,22 @@ class _Run:
         self._results.measured.append(Measured(server.peer.name, number, point, loads[0], cpu_ms, sharing))
 
 
-def _expected(models: answering.Models, workload: Workload) -> Any:
-    """The answer that every peer must give, through JSON as theirs."""
+def _addressed(server: Server, workload: Workload) -> tuple[str, list[bytes], str]:
+    """Where the requests of a workload go, their bodies and what these are."""
+    asked = server.peer.requests(workload)
+    return server.url(asked[0]), [request.body for request in asked], asked[0].content_type
+
+
+def _expected(models: answering.Models, workload: Workload) -> list[Any]:
+    """The answers that every peer must give, through JSON as theirs: one for each request."""
     if workload.kind == "generate":
-        made = answering.generate(models.autoencoder, GENERATED["count"], GENERATED["seed"])
+        made = [answering.generate(models.autoencoder, GENERATED["count"], GENERATED["seed"])]
+    elif workload.kind == "many":
+        made = [answering.classify(models.classifier, workload.pictures())]
     else:
-        made = answering.classify(models.classifier, workload.pictures())
-    return json.loads(json.dumps(made))
+        made = [answering.classify(models.classifier, [picture]) for picture in workload.pictures()]
+    expected: list[Any] = json.loads(json.dumps(made))
+    return expected
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""What is asked: pictures made here from a seed, so that the benchmark needs no data, and new pictures."""
+"""What is asked: pictures of Fashion-MNIST's test split, photographs made here from a seed, and new pictures.
+
+Small pictures are real ones, and many of them in turn: a classifier with an early exit takes longer over some
+than over others, as a cache might.
+"""
 
 import io
 from collections.abc import Callable
@@ -9,12 +13,16 @@ from typing import Final, Literal
 import numpy as np
 from PIL import Image
 
+from training.dataset import load_test
+
 GENERATED: Final = {"count": 16, "seed": 7}
+_IN_TURN: Final = 64
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of request; `kind` decides how a peer is asked."""
+    """One kind of request; `kind` decides how a peer is asked: with one of the pictures at a time, with all
+    of them, or for new ones."""
 
     name: str
     kind: Literal["one", "many", "generate"]
@@ -23,9 +31,15 @@ class Workload:
 
 
 @cache
-def small_png(seed: int = 0) -> bytes:
-    """A 28x28 grey PNG: a network input."""
-    blurred = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (7, 7), dtype=np.uint8))
+def small_pngs(count: int) -> tuple[bytes, ...]:
+    """The first pictures of the test split as 28x28 grey PNGs: network inputs."""
+    return tuple(_encoded(Image.fromarray(image), "PNG") for image in load_test().images[:count])
+
+
+@cache
+def small_png() -> bytes:
+    """A 28x28 grey PNG of no garment, for where the dataset is not at hand."""
+    blurred = Image.fromarray(np.random.default_rng(0).integers(0, 256, (7, 7), dtype=np.uint8))
     return _encoded(blurred.resize((28, 28), Image.Resampling.BICUBIC), "PNG")
 
 
@@ -56,9 +70,9 @@ def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
     return buffer.getvalue()
 
 
-SMALL: Final = Workload("small-png", "one", "image/png", lambda: (small_png(),))
+SMALL: Final = Workload("small-png", "one", "image/png", lambda: small_pngs(_IN_TURN))
 PHONE: Final = Workload("phone-jpeg", "one", "image/jpeg", lambda: (phone_jpeg(),))
 LARGE: Final = Workload("large-jpeg", "one", "image/jpeg", lambda: (large_jpeg(),))
-MANY: Final = Workload("256-pictures", "many", "image/png", lambda: tuple(map(small_png, range(256))))
+MANY: Final = Workload("256-pictures", "many", "image/png", lambda: small_pngs(256))
 GENERATE: Final = Workload("generate", "generate")
 WORKLOADS: Final = (SMALL, PHONE, LARGE, MANY, GENERATE)

@@ -3,16 +3,27 @@
 import json
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from benchmarks.load import Load
 
 _SCRIPT: Final = """
-local file = io.open("{body}", "rb")
-wrk.method, wrk.body = "POST", file:read("*a")
+wrk.method = "POST"
 wrk.headers["Content-Type"] = "{content_type}"
-file:close()
+local requests, turn = {{}}, 0
+init = function()
+  for number = 1, {count} do
+    local file = io.open("{folder}/" .. number, "rb")
+    requests[number] = wrk.format(nil, nil, nil, file:read("*a"))
+    file:close()
+  end
+end
+request = function()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
 done = function(summary, latency, requests)
   local failed = summary.errors
   local form = '\\n{{"requests": %d, "seconds": %.6f, "errors": %d, '
@@ -26,12 +37,13 @@ end
 """
 
 
-def drive(url: str, body: bytes, content_type: str, *, connections: int, seconds: int) -> Load:
-    """Load `url` for `seconds` and report; wrk takes whole seconds only."""
+def drive(url: str, bodies: Sequence[bytes], content_type: str, *, connections: int, seconds: int) -> Load:
+    """Load `url` with `bodies` in turn for `seconds` and report; wrk takes whole seconds only."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "body").write_bytes(body)
+        for number, body in enumerate(bodies, start=1):
+            (Path(folder) / str(number)).write_bytes(body)
         script = Path(folder) / "load.lua"
-        script.write_text(_SCRIPT.format(body=Path(folder) / "body", content_type=content_type))
+        script.write_text(_SCRIPT.format(folder=folder, count=len(bodies), content_type=content_type))
         options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
         done = subprocess.run(["wrk", *options, url], capture_output=True, text=True, check=True)
     return read_report(done.stdout)

@@ -4,7 +4,6 @@ Logits become answers by what the manifest carries for each kind of input (see f
 a kind without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fashion.artifact import Artifact
-from fashion.engine import Array, Graph
+from fashion.engine import Array
 from fashion.errors import WrongKind
-from fashion.manifest import EARLY_STATISTICS
+from fashion.networks import EarlyExitNetwork, Network, joined
 from fashion.novelty import Outputs
 from fashion.prediction import Answers, Prediction, softmax, with_confidence
 from fashion.preparation import SIDE, InputKind, Prepared
@@ -48,10 +47,10 @@ class Classifier:
         graphs = artifact.graphs
         self.artifact: Final = artifact
         self.view_side: int | None = None
-        network = _Network(graphs["classifier"], graphs.get("explainer"))
-        self._networks: dict[InputKind, _Network] = {"network_input": network, "photograph": network}
+        network = _plain_network(artifact)
+        self._networks: dict[InputKind, Network] = {"network_input": network, "photograph": network}
         if own := graphs.get("photograph_classifier"):
-            self._networks["photograph"] = _Network(own, graphs.get("photograph_explainer"), MOST_VIEWS)
+            self._networks["photograph"] = Network(own, graphs.get("photograph_explainer"), MOST_VIEWS)
             self.view_side = int(own.spec.inputs[0].shape[1])
         self._answers = {
             kind: Answers(artifact.manifest.calibration.get(kind), artifact) for kind in self._networks
@@ -77,9 +76,8 @@ class Classifier:
         """What the network computes of pictures of one kind, in one pass or in those of `in_passes`;
         photographs that have a network of their own go at most `MOST_VIEWS` at a time."""
         network = self._networks[pictures[0].kind]
-        return Outputs(
-            *self._run(network, network.wanted, [pictures] if in_passes is None else in_passes(pictures))
-        )
+        passes = [pictures] if in_passes is None else in_passes(pictures)
+        return joined([network.outputs(images) for some in passes for images in self._inputs(network, some)])
 
     def predictions(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """Answers from a network's outputs, as pictures of `kind` were calibrated."""
@@ -88,23 +86,20 @@ class Classifier:
     def _explained(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
         kind = pictures[0].kind
         network = self._networks[kind]
-        if network.explainer is None:
-            return [(made, None) for made in self.predictions(self.outputs(pictures), kind)]
-        feature_maps, *outputs = self._run(network, ["feature_maps", *network.wanted], [pictures])
-        predictions = self.predictions(Outputs(*outputs), kind)
-        (maps,) = network.explainer(feature_maps)  # (batch, labels, height, width)
-        return [(made, _as_heat(maps[row, made.class_index])) for row, made in enumerate(predictions)]
-
-    def _run(
-        self, network: "_Network", wanted: list[str], passes: Iterable[Sequence[Prepared]]
-    ) -> list[Array]:
-        """The outputs `wanted`, batch axis first, of the pictures of all passes together."""
-        made = [
-            network.graph(self._input(some[start : start + network.most]), outputs=wanted)
-            for some in passes
-            for start in range(0, len(some), network.most)
+        made = [network.explained(images) for images in self._inputs(network, pictures)]
+        predictions = self.predictions(joined([outputs for outputs, _ in made]), kind)
+        rows = [row for _, maps in made for row in (maps if maps is not None else ())]
+        if not rows:
+            return [(prediction, None) for prediction in predictions]
+        return [
+            (prediction, _as_heat(maps[prediction.class_index]))
+            for prediction, maps in zip(predictions, rows, strict=True)
         ]
-        return made[0] if len(made) == 1 else [np.concatenate(parts) for parts in zip(*made, strict=True)]
+
+    def _inputs(self, network: Network, pictures: Sequence[Prepared]) -> Iterable[Array]:
+        """What the network looks at, as many pictures at a time as it takes."""
+        for start in range(0, len(pictures), network.most):
+            yield self._input(pictures[start : start + network.most])
 
     def _input(self, pictures: Sequence[Prepared]) -> Array:
         """What the network of these pictures' kind looks at: (batch, 28, 28) or (batch, side, side, 3)."""
@@ -118,18 +113,13 @@ class Classifier:
         return np.array(views)
 
 
-class _Network:
-    """A classifier's graph, the graph that explains it, and the outputs that answers are made from.
-
-    At most `most` pictures go through it at once.
-    """
-
-    def __init__(self, graph: Graph, explainer: Graph | None, most: int = sys.maxsize) -> None:
-        self.graph = graph
-        self.explainer = explainer
-        self.most = most
-        given = {tensor.name for tensor in graph.spec.outputs}
-        self.wanted = ["logits", "features", *({EARLY_STATISTICS} & given)]
+def _plain_network(artifact: Artifact) -> Network:
+    graphs, early_exit = artifact.graphs, artifact.manifest.early_exit
+    if early_exit is None:
+        return Network(graphs["classifier"], graphs.get("explainer"))
+    return EarlyExitNetwork(
+        graphs["classifier"], graphs["deep_classifier"], graphs.get("explainer"), early_exit.confidence
+    )
 
 
 def _each_kind(pictures: Sequence[Prepared], answer: Callable[[Sequence[Prepared]], list[T]]) -> list[T]:

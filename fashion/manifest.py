@@ -21,6 +21,9 @@ EARLY_STATISTICS: Final = "early_statistics"
 """The output of a classifier's graph that tells of its first layer: each channel's mean over the positions,
 then each channel's standard deviation."""
 
+STEM_MAPS: Final = "stem_maps"
+"""What a classifier's first half hands to its second one: an output of one graph, the input of the other."""
+
 ModelKind = Literal["classifier", "autoencoder"]
 PerLabel = Annotated[tuple[float, ...], Field(min_length=NUM_LABELS, max_length=NUM_LABELS)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -54,7 +57,7 @@ class Quantisation(_Strict):
     """Training pictures that ranges and biases were measured on."""
     float_accuracy: Annotated[float, Field(ge=0, le=1)]
     accuracy: Annotated[float, Field(ge=0, le=1)]
-    """On validation pictures, as they are and mirrored."""
+    """On pictures that training never saw, as they are and mirrored."""
     rounding_error: Annotated[float, Field(ge=0)]
 
 
@@ -120,6 +123,22 @@ class Calibration(_Strict):
         return self
 
 
+class EarlyExit(_Strict):
+    """Which network inputs a classifier's first half answers (the graph `classifier`); the others go on to
+    its second half (`deep_classifier`).
+
+    Chosen on pictures that training never saw, of which a share `changed` leaves with another label than the
+    whole network gives it.
+    """
+
+    confidence: Annotated[float, Field(gt=0, le=1)]
+    """The least probability of the first half's label, by the plain softmax, at which its answer stands."""
+    pictures: Annotated[int, Field(ge=1)]
+    share: Annotated[float, Field(ge=0, le=1)]
+    """Of those pictures that leave early."""
+    changed: Annotated[float, Field(ge=0, le=1)]
+
+
 class Prior(_Strict):
     """What `generate` samples latents from; arrays live in `file` (see fashion.prior)."""
 
@@ -160,6 +179,7 @@ class Manifest(_Strict):
     source_commit: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     calibration: dict[InputKind, Calibration | None] = Field(default_factory=dict)
+    early_exit: EarlyExit | None = None
     prior: Prior = Prior(kind="none")
     graphs: dict[str, GraphSpec] = Field(default_factory=dict)
     probe: ProbeSpec = ProbeSpec()
@@ -170,6 +190,8 @@ class Manifest(_Strict):
         needed = {"classifier": {"classifier"}, "autoencoder": {"encoder", "decoder"}}[self.kind]
         if missing := needed - self.graphs.keys():
             raise ValueError(f"a manifest of kind {self.kind} needs the graphs {sorted(missing)}")
+        if ("deep_classifier" in self.graphs) != (self.early_exit is not None):
+            raise ValueError("a graph deep_classifier and early_exit come together or not at all")
         if (self.kind == "autoencoder") != (self.latent_size is not None):
             raise ValueError("latent_size belongs to autoencoders, and every autoencoder has one")
         if self.labels != LABELS:

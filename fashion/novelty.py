@@ -20,14 +20,16 @@ Float64 = NDArray[np.float64]
 
 
 class Outputs(NamedTuple):
-    """What a classifier's graph gives for pictures of one kind."""
+    """What a classifier's graphs give for pictures of one kind."""
 
     logits: Array
     """(batch, labels)."""
     features: Array
-    """(batch, features): what the logits are a linear function of."""
+    """(batch, features): what the logits are a linear function of; with an early exit, those of the exit."""
     early: Array | None = None
     """(batch, statistics) of the first layer's maps, from graphs that give them."""
+    left_early: NDArray[np.bool_] | None = None
+    """(batch,): which rows the first half of a network with an early exit answered."""
 
 
 class Distance:

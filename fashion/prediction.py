@@ -7,6 +7,7 @@ the two against each other (docs/decisions/0108).
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterable
 from itertools import compress, repeat
 from operator import ge
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,7 @@ class Prediction(NamedTuple):
     novelty: float | None  # 0 to 1
     in_distribution: bool | None
     prepared_as: InputKind
+    left_early: bool | None = None  # whether half of the network was enough; None where it has no early exit
 
     @property
     def probability(self) -> float:
@@ -71,10 +73,9 @@ class Answers:
         if len(outputs.logits) > _FEW:
             return self._of_many(outputs, kind)
         rows: list[list[float]] = outputs.logits.tolist()
-        if self._novelty is None:
-            return [self._prediction(row, None, kind) for row in rows]
-        scores = self._novelty.of_each(outputs)
-        return [self._prediction(row, score, kind) for row, score in zip(rows, scores, strict=True)]
+        scores = repeat(None) if self._novelty is None else self._novelty.of_each(outputs)
+        early = _listed(outputs.left_early)
+        return [self._prediction(*of_one, kind) for of_one in zip(rows, scores, early)]  # noqa: B905 -- endless
 
     def _of_many(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """The same by arrays."""
@@ -88,12 +89,14 @@ class Answers:
             ranks = np.searchsorted(self._ranks, self._novelty(outputs)) / len(self._ranks)
             novelty, usual = ranks.tolist(), (ranks <= self._novelty_threshold).tolist()
         labels, sets = best.tolist(), self._sets(plain, best)
-        rows = zip(
-            labels, map(tuple, by_label.tolist()), sets, repeat(self._coverage), novelty, usual, repeat(kind)
-        )
+        coverage, early = repeat(self._coverage), _listed(outputs.left_early)
+        probabilities = map(tuple, by_label.tolist())
+        rows = zip(labels, probabilities, sets, coverage, novelty, usual, repeat(kind), early)
         return list(map(Prediction._make, rows))
 
-    def _prediction(self, logits: list[float], score: float | None, kind: InputKind) -> Prediction:
+    def _prediction(
+        self, logits: list[float], score: float | None, left_early: bool | None, kind: InputKind
+    ) -> Prediction:
         scaled = zip(logits, self._scale, self._bias, strict=True)
         by_label = row_softmax([logit * scale + bias for logit, scale, bias in scaled])
         best = by_label.index(max(by_label))
@@ -104,7 +107,7 @@ class Answers:
         if score is not None:  # its rank: the share of calibration pictures that look less unusual
             novelty = bisect_left(self._quantiles, score) / len(self._quantiles)
             usual = novelty <= self._novelty_threshold
-        return Prediction(best, tuple(by_label), labels, self._coverage, novelty, usual, kind)
+        return Prediction(best, tuple(by_label), labels, self._coverage, novelty, usual, kind, left_early)
 
     def _set(self, by_label: list[float], best: int) -> tuple[int, ...]:
         if self._thresholds is None:
@@ -124,6 +127,11 @@ class Answers:
         for row in np.flatnonzero(within.sum(axis=1) > 1).tolist():
             sets[row] = self._set(probabilities[row].tolist(), int(best[row]))
         return sets
+
+
+def _listed(flags: NDArray[np.bool_] | None) -> Iterable[bool | None]:
+    """One for each row; None for each where there are none."""
+    return repeat(None) if flags is None else flags.tolist()
 
 
 def softmax(logits: NDArray[Any]) -> Float64:

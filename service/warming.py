@@ -33,7 +33,7 @@ def _warm_classifier(classifier: Classifier, max_pictures: int) -> None:
     for picture, most in kinds:
         for size in range(1, most + 1):
             classifier.classify([picture] * size)
-        classifier.explain([picture])
+            classifier.explain([picture] * size)  # which takes all of a network, early exit or not
 
 
 def _warm_autoencoder(autoencoder: Autoencoder, max_pictures: int, max_samples: int) -> None:

@@ -177,7 +177,7 @@ def _classifier_graph(random: np.random.Generator) -> bytes:
     kernel = random.normal(size=(CHANNELS, 1, 4, 4)).astype(np.float32) / 4
     head = random.normal(size=(CHANNELS, NUM_LABELS)).astype(np.float32)
     nodes = [
-        *_pixels_nodes(),
+        *pixels_nodes(),
         helper.make_node("Conv", ["pixels", "kernel"], ["conv"], strides=[4, 4]),
         helper.make_node("Relu", ["conv"], ["feature_maps"]),
         helper.make_node("GlobalAveragePool", ["feature_maps"], ["pooled"]),
@@ -189,8 +189,8 @@ def _classifier_graph(random: np.random.Generator) -> bytes:
         "features": [None, CHANNELS],
         "feature_maps": [None, CHANNELS, 7, 7],
     }
-    constants = {"kernel": kernel, "head": head, **_pixels_constants([-1, 1, 28, 28])}
-    return _model(nodes, {"images": (TensorProto.UINT8, [None, 28, 28])}, outputs, constants)
+    constants = {"kernel": kernel, "head": head, **pixels_constants([-1, 1, 28, 28])}
+    return model_of(nodes, {"images": (TensorProto.UINT8, [None, 28, 28])}, outputs, constants)
 
 
 _VIEWS = GraphSpec(
@@ -214,28 +214,28 @@ def _view_graph(random: np.random.Generator) -> bytes:
         "head": random.normal(size=(CHANNELS, NUM_LABELS)).astype(np.float32) / 255,
     }
     inputs = {"views": (TensorProto.UINT8, [None, VIEW_SIDE, VIEW_SIDE, 3])}
-    return _model(nodes, inputs, {"logits": [None, NUM_LABELS], "features": [None, CHANNELS]}, constants)
+    return model_of(nodes, inputs, {"logits": [None, NUM_LABELS], "features": [None, CHANNELS]}, constants)
 
 
 def _explainer_graph(random: np.random.Generator) -> bytes:
     kernel = random.normal(size=(NUM_LABELS, CHANNELS, 1, 1)).astype(np.float32)
     nodes = [helper.make_node("Conv", ["feature_maps", "kernel"], ["class_activation_maps"])]
     inputs = {"feature_maps": (TensorProto.FLOAT, [None, CHANNELS, 7, 7])}
-    return _model(nodes, inputs, {"class_activation_maps": [None, NUM_LABELS, 7, 7]}, {"kernel": kernel})
+    return model_of(nodes, inputs, {"class_activation_maps": [None, NUM_LABELS, 7, 7]}, {"kernel": kernel})
 
 
 def _encoder_graph(random: np.random.Generator, variational: bool) -> bytes:
     constants = {
         "to_mean": random.normal(size=(784, LATENT)).astype(np.float32) / 28,
-        **_pixels_constants([-1, 784]),
+        **pixels_constants([-1, 784]),
     }
-    nodes = [*_pixels_nodes(), helper.make_node("MatMul", ["pixels", "to_mean"], ["mean"])]
+    nodes = [*pixels_nodes(), helper.make_node("MatMul", ["pixels", "to_mean"], ["mean"])]
     outputs = {"mean": [None, LATENT]}
     if variational:
         constants["to_variance"] = random.normal(size=(784, LATENT)).astype(np.float32) / 28
         nodes.append(helper.make_node("MatMul", ["pixels", "to_variance"], ["log_variance"]))
         outputs["log_variance"] = [None, LATENT]
-    return _model(nodes, {"images": (TensorProto.UINT8, [None, 28, 28])}, outputs, constants)
+    return model_of(nodes, {"images": (TensorProto.UINT8, [None, 28, 28])}, outputs, constants)
 
 
 def _decoder_graph(random: np.random.Generator) -> bytes:
@@ -249,10 +249,10 @@ def _decoder_graph(random: np.random.Generator) -> bytes:
         helper.make_node("Reshape", ["grey", "shape"], ["images"]),
     ]
     inputs = {"latents": (TensorProto.FLOAT, [None, LATENT])}
-    return _model(nodes, inputs, {"images": [None, 28, 28]}, constants)
+    return model_of(nodes, inputs, {"images": [None, 28, 28]}, constants)
 
 
-def _pixels_nodes() -> list[Any]:
+def pixels_nodes() -> list[Any]:
     return [
         helper.make_node("Cast", ["images"], ["bytes"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["bytes", "white"], ["scaled"]),
@@ -260,11 +260,11 @@ def _pixels_nodes() -> list[Any]:
     ]
 
 
-def _pixels_constants(shape: list[int]) -> dict[str, Any]:
+def pixels_constants(shape: list[int]) -> dict[str, Any]:
     return {"white": np.float32(255), "pixel_shape": np.array(shape, dtype=np.int64)}
 
 
-def _model(
+def model_of(
     nodes: list[Any], inputs: dict[str, Any], outputs: dict[str, Any], constants: dict[str, Any]
 ) -> bytes:
     graph = helper.make_graph(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fashion.classifier import Classifier
 from fashion.decoding import decode
 from fashion.labels import NUM_LABELS
+from fashion.networks import joined
 from fashion.novelty import Outputs
 from fashion.preparation import WORKING_SIDE, Prepared, prepare
 from training.dataset import Dataset
@@ -30,6 +31,8 @@ class Answers:
     """(count, 10): which labels are right. One for a network input; footwear in a photograph has three."""
     early: NDArray[np.float32] | None = None
     """(count, statistics) of the first layer, from networks that give them."""
+    left_early: NDArray[np.bool_] | None = None
+    """(count,): which of them half of a network with an early exit answered."""
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -37,12 +40,13 @@ class Answers:
     def select(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Answers":
         """The chosen rows."""
         early = None if self.early is None else self.early[rows]
-        return Answers(self.logits[rows], self.features[rows], self.acceptable[rows], early)
+        left_early = None if self.left_early is None else self.left_early[rows]
+        return Answers(self.logits[rows], self.features[rows], self.acceptable[rows], early, left_early)
 
     @property
     def outputs(self) -> Outputs:
         """What the classifier's graph gave."""
-        return Outputs(self.logits, self.features, self.early)
+        return Outputs(self.logits, self.features, self.early, self.left_early)
 
     @property
     def groups(self) -> NDArray[np.int64]:
@@ -54,10 +58,8 @@ def answers_to(
     classifier: Classifier, pictures: Sequence[Prepared], acceptable: NDArray[np.bool_]
 ) -> Answers:
     """Run the classifier on pictures of one kind."""
-    outputs = [classifier.outputs(batch) for batch in batched_pictures(pictures)]
-    logits, features = (np.concatenate([made[part] for made in outputs]) for part in (0, 1))
-    early = [made.early for made in outputs if made.early is not None]
-    return Answers(logits, features, acceptable, np.concatenate(early) if early else None)
+    made = joined([classifier.outputs(batch) for batch in batched_pictures(pictures)])
+    return Answers(made.logits, made.features, acceptable, made.early, made.left_early)
 
 
 def batched_pictures(pictures: Sequence[Prepared]) -> Iterable[Sequence[Prepared]]:

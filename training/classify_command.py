@@ -18,7 +18,7 @@ from fashion.labels import LABELS
 from fashion.preparation import WORKING_SIDE, Prepared, PrepareMode, prepare
 from training.figures.classification import prediction_bars
 from training.figures.inside import class_activation_map, layer_activations, pooled_and_dense
-from training.figures.layers import layers_of
+from training.figures.layers import network_layers
 from training.figures.pictures import what_the_network_sees
 from training.figures.style import save, style
 
@@ -88,7 +88,7 @@ def _plots(classifier: Classifier, one: Classified) -> Iterator[tuple[str, Figur
         yield "class-activation-map", class_activation_map(seen, one.prediction, one.heat)
     graphs = classifier.artifact.manifest.graphs
     own = one.prepared.kind == "photograph" and "photograph_classifier" in graphs
-    layers = layers_of(classifier.artifact, "photograph_classifier" if own else "classifier", seen[None])
+    layers = network_layers(classifier.artifact, "photograph_classifier" if own else "classifier", seen[None])
     for name, figure in layer_activations(layers, one.path.name):
         yield f"activations-{name}", figure
     if strips := pooled_and_dense(layers, one.path.name):

@@ -75,21 +75,29 @@ class ClassifierSystem(System):
     def graphs(self) -> list[ExportGraph]:
         """`classifier` (images to all that is served) and, where explained, `explainer`."""
         served = ServedClassifier(folded(self.network))
-        random = torch.Generator().manual_seed(0)
-        images = torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
+        images = example_images()
         with torch.no_grad():
             _, _, maps, *early = served(images)
         outputs = ("logits", "features", "feature_maps", *([EARLY_STATISTICS] if early else []))
         graphs = [ExportGraph("classifier", served, (images,), ("images",), outputs)]
         if self.explained:
-            head = self.network.get_submodule("head")
-            if not isinstance(head, nn.Linear):
-                raise TypeError(f"class activation maps are made with a linear layer, not with {head}")
-            explainer = Explainer(head).eval().cpu()
-            graphs.append(
-                ExportGraph("explainer", explainer, (maps,), ("feature_maps",), ("class_activation_maps",))
-            )
+            graphs.append(explainer_graph(self.network.get_submodule("head"), maps))
         return graphs
+
+
+def example_images() -> Tensor:
+    """UInt8 (2, 28, 28), the same ones each time: what a graph is exported with."""
+    random = torch.Generator().manual_seed(0)
+    return torch.randint(256, (2, SIDE, SIDE), generator=random).to(torch.uint8)
+
+
+def explainer_graph(head: nn.Module, maps: Tensor) -> ExportGraph:
+    """`explainer`: feature maps to class activation maps, made with the linear layer `head`."""
+    if not isinstance(head, nn.Linear):
+        raise TypeError(f"class activation maps are made with a linear layer, not with {head}")
+    return ExportGraph(
+        "explainer", Explainer(head).eval().cpu(), (maps,), ("feature_maps",), ("class_activation_maps",)
+    )
 
 
 class ServedClassifier(nn.Module):
@@ -105,10 +113,10 @@ class ServedClassifier(nn.Module):
         answer: Classification = self.network(images.float() / 255)
         if answer.early_maps is None:
             return answer.logits, answer.features, answer.feature_maps
-        return answer.logits, answer.features, answer.feature_maps, _statistics(answer.early_maps)
+        return answer.logits, answer.features, answer.feature_maps, statistics(answer.early_maps)
 
 
-def _statistics(maps: Tensor) -> Tensor:
+def statistics(maps: Tensor) -> Tensor:
     """Each channel's mean over the positions, then each channel's standard deviation: (batch, 2 channels)."""
     means = maps.mean(dim=(2, 3))
     # Products rather than squares, which are exported as powers.

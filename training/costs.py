@@ -5,19 +5,22 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from fashion.artifact import Artifact
 from fashion.classifier import Classifier
 from fashion.novelty import NoveltyScore
-from fashion.preparation import SIDE, InputKind, Prepared
+from fashion.preparation import SIDE, Prepared
+from training.answers import as_network_inputs, batched_pictures
 from training.networks.classifiers import num_parameters
 from training.recipes import find_recipe
 from training.recipes.overrides import SECTIONS, with_settings
 from training.report import Table
-from training.timing import median_seconds
+from training.timing import median_seconds, seconds_of
 
-_ALONE: Final = 200
+_ALONE: Final = 1_000
+_VIEWS: Final = 200
 _TOGETHER: Final = 10
 _BATCH: Final = 64
 
@@ -30,23 +33,33 @@ class NetworkCost:
     num_parameters: int
     milliseconds: float
     """Median for one picture, answer included."""
+    mean_milliseconds: float
+    """The same, the mean: pictures that leave early take less time than others."""
     novelty_share: float
-    """Of that time, what the novelty score takes beyond the network."""
+    """Of the median, what the novelty score takes beyond the network."""
     pictures_a_second: float
     """At 64 pictures a call."""
+    ways: tuple[tuple[str, float, float], ...] = ()
+    """With an early exit: what a way through the network is called, the share of pictures that take it, and
+    the median of their milliseconds."""
 
 
-def costs_of(classifier: Classifier, with_photographs: bool) -> list[NetworkCost]:
-    """Time the network for network inputs, and the one for photographs if there is one."""
+def costs_of(classifier: Classifier, images: NDArray[np.uint8], with_photographs: bool) -> list[NetworkCost]:
+    """Time the network for network inputs on `images` (count, 28, 28), one after the other, and the one for
+    photographs if there is one on noise: without an early exit nothing depends on what is on a picture."""
     manifest = classifier.artifact.manifest
     settings = {name: manifest.recipe.settings[name] for name in SECTIONS if name in manifest.recipe.settings}
     own = manifest.num_parameters
     if len(settings) == len(SECTIONS):
         recipe = with_settings(find_recipe(manifest.recipe.name), settings)
         own = num_parameters(recipe.system.build().network)
-    costs = [_cost(classifier, "network inputs", own, "network_input")]
-    if with_photographs and classifier.view_side is not None:
-        costs.append(_cost(classifier, "photographs", manifest.num_parameters - own, "photograph"))
+    pictures = as_network_inputs(images[:_ALONE])
+    costs = [_cost(classifier, "network inputs", own, pictures)]
+    if with_photographs and (side := classifier.view_side):
+        views = np.random.default_rng(0).integers(0, 256, (_BATCH, side, side, 3), dtype=np.uint8)
+        blank = np.zeros((SIDE, SIDE), np.uint8)
+        photographs = [Prepared(blank, "photograph", view=views[turn % _BATCH]) for turn in range(_VIEWS)]
+        costs.append(_cost(classifier, "photographs", manifest.num_parameters - own, photographs))
     return costs
 
 
@@ -56,7 +69,8 @@ def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
         "network for",
         "parameters",
         "median ms, one picture",
-        "of which novelty",
+        "mean ms",
+        "of the median, novelty",
         "pictures a second, 64 at once",
     )
     rows = [
@@ -64,39 +78,58 @@ def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
             cost.name,
             cost.num_parameters,
             cost.milliseconds,
+            cost.mean_milliseconds,
             f"{cost.novelty_share:.1%}",
             f"{cost.pictures_a_second:,.0f}",
         )
         for cost in costs
     ]
+    sentences = [
+        f"{share:.1%} of {cost.name} {name}, {milliseconds:.3f} ms."
+        for cost in costs
+        for name, share, milliseconds in cost.ways
+    ]
     size = sum(path.stat().st_size for path in artifact.folder.iterdir())
-    return Table("Cost, on one thread", columns, rows, f"The whole artifact has {size:,} bytes.")
+    sentences.append(f"The whole artifact has {size:,} bytes.")
+    return Table("Cost, on one thread", columns, rows, " ".join(sentences))
 
 
-def _cost(classifier: Classifier, name: str, parameters: int, kind: InputKind) -> NetworkCost:
-    pictures = _pictures(kind, classifier.view_side)
-    one = pictures[:1]
+def _cost(classifier: Classifier, name: str, parameters: int, pictures: Sequence[Prepared]) -> NetworkCost:
+    together = pictures[:_BATCH]
     with threadpool_limits(limits=1):  # numpy's products too
-        alone = median_seconds(lambda: classifier.classify(one), _ALONE)
-        novelty = _novelty_seconds(classifier, one, kind)
-        together = median_seconds(lambda: classifier.classify(pictures), _TOGETHER)
-    return NetworkCost(name, parameters, 1e3 * alone, novelty / alone, _BATCH / together)
+        classifier.classify(together)
+        alone = np.array([seconds_of(lambda: classifier.classify([picture])) for picture in pictures])  # noqa: B023
+        median = float(np.median(alone))
+        novelty = _novelty_seconds(classifier, pictures[:1])
+        batched = median_seconds(lambda: classifier.classify(together), _TOGETHER)
+    return NetworkCost(
+        name,
+        parameters,
+        1e3 * median,
+        1e3 * float(alone.mean()),
+        novelty / median,
+        len(together) / batched,
+        _ways(classifier, pictures, alone),
+    )
 
 
-def _novelty_seconds(classifier: Classifier, pictures: Sequence[Prepared], kind: InputKind) -> float:
-    fit = classifier.artifact.manifest.calibration.get(kind)
+def _ways(
+    classifier: Classifier, pictures: Sequence[Prepared], seconds: NDArray[np.float64]
+) -> tuple[tuple[str, float, float], ...]:
+    parts = batched_pictures(pictures)
+    left_early = [made.left_early for part in parts for made in classifier.classify(part)]
+    found = []
+    for name, wanted in (("leave early", True), ("go all the way", False)):
+        rows = np.array([left is wanted for left in left_early])
+        if rows.any():
+            found.append((name, float(rows.mean()), 1e3 * float(np.median(seconds[rows]))))
+    return tuple(found)
+
+
+def _novelty_seconds(classifier: Classifier, pictures: Sequence[Prepared]) -> float:
+    fit = classifier.artifact.manifest.calibration.get(pictures[0].kind)
     score = NoveltyScore.from_artifact(fit, classifier.artifact) if fit else None
     if score is None:
         return 0.0
     outputs = classifier.outputs(pictures)
-    return median_seconds(lambda: score.of_each(outputs), _ALONE)
-
-
-def _pictures(kind: InputKind, view_side: int | None) -> list[Prepared]:
-    """Random ones: the engine's time does not depend on what is on them."""
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (_BATCH, SIDE, SIDE), dtype=np.uint8)
-    if kind == "network_input" or view_side is None:
-        return [Prepared(image, kind) for image in images]
-    views = random.integers(0, 256, (_BATCH, view_side, view_side, 3), dtype=np.uint8)
-    return [Prepared(image, kind, view=view) for image, view in zip(images, views, strict=True)]
+    return median_seconds(lambda: score.of_each(outputs), _VIEWS)

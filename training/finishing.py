@@ -10,6 +10,7 @@ from fashion.artifact import Artifact
 from fashion.errors import DatasetError
 from training.calibrate import calibrate
 from training.export import check_joinable, export_run
+from training.halving import with_early_exit
 from training.latent_layout import LatentLayout
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
@@ -38,6 +39,7 @@ def finish(
     if integers or (integers is None and folder.read_settings().build_recipe().quantise):
         cost = math.inf if integers else MAX_COST_POINTS
         artifact = quantise(artifact, split, photographs, console, max_cost_points=cost)
+    artifact = with_early_exit(artifact, split, console)
     artifact = complete(artifact, split, photographs, console, layout=folder.load_system().layout)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact

@@ -71,7 +71,7 @@ def quantise(
         made = Quantisation(
             pictures=len(pictures.trained),
             float_accuracy=_accuracy(artifact.graphs[name], pictures),
-            accuracy=_accuracy(_opened(content, spec), pictures),
+            accuracy=_accuracy(opened(content, spec), pictures),
             rounding_error=_rounding_error(content, spec, pictures.trained[:_ROUNDED_PICTURES]),
         )
         allowed = cost_points(made) <= max_cost_points + _ROUNDING
@@ -79,7 +79,7 @@ def quantise(
         if allowed:
             graphs[name] = spec.model_copy(update={"quantisation": made})
             files[spec.file] = content
-            for tensor, value in zip(spec.outputs, _opened(content, spec)(inputs), strict=True):
+            for tensor, value in zip(spec.outputs, opened(content, spec)(inputs), strict=True):
                 probe[f"{name}/output/{tensor.name}"] = value
     if not graphs:
         return artifact
@@ -137,7 +137,8 @@ def _in_batches(graph: Graph, pictures: Array) -> Array:
     return np.concatenate(parts)
 
 
-def _opened(content: bytes, spec: GraphSpec) -> Graph:
+def opened(content: bytes, spec: GraphSpec) -> Graph:
+    """A graph that is not in an artifact yet."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / spec.file
         path.write_bytes(content)

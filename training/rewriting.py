@@ -26,16 +26,17 @@ def rewrite_artifact(
     `probe` holds arrays of the probe that change, as `GRAPH/output/TENSOR`, where graphs were replaced.
     """
     folder, manifest = artifact.folder, artifact.manifest
+    changed = manifest.model_copy(update={**changes, "files": {}})
     kept: dict[str, bytes | Path] = {
         name: folder / name for name in manifest.files if name != manifest.probe.file
     }
     arrays = {**artifact.arrays(manifest.probe.file), **(probe or {})}
-    graphs = manifest.graphs.items()
+    graphs = changed.graphs.items()
     draft = folder.with_name(f".{folder.name}.rewritten")
     shutil.rmtree(draft, ignore_errors=True)
     write_artifact(
         draft,
-        manifest.model_copy(update={**changes, "files": {}}),
+        changed,
         {**kept, **(files or {})},
         {name: [arrays[f"{name}/input/{tensor.name}"] for tensor in spec.inputs] for name, spec in graphs},
         {name: [arrays[f"{name}/output/{tensor.name}"] for tensor in spec.outputs] for name, spec in graphs},

@@ -6,11 +6,13 @@ from collections.abc import Callable
 import numpy as np
 
 
+def seconds_of(call: Callable[[], object]) -> float:
+    """Of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
 def median_seconds(call: Callable[[], object], repetitions: int) -> float:
     """The median of so many calls, one after the other."""
-    seconds = []
-    for _ in range(repetitions):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
+    return float(np.median([seconds_of(call) for _ in range(repetitions)]))

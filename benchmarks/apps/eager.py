@@ -4,21 +4,23 @@ A graph may hold its weights as int8 with scales (ONNX's DequantizeLinear); they
 torch computes in float32 with the very numbers that the released model has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from fashion.artifact import Artifact
 from fashion.engine import Array, Graph
-from fashion.manifest import GraphSpec
+from fashion.manifest import EARLY_STATISTICS, STEM_MAPS, GraphSpec
+from training.classifying import statistics
+from training.early_exiting import ServedEarlyExit
 from training.half_weights import SUFFIX
+from training.networks.early_exit import EarlyExitClassifier
 from training.runs import RunSettings
 from training.systems import ExportGraph
 
@@ -32,11 +34,17 @@ class EagerArtifact(Artifact):
     @cached_property
     def graphs(self) -> Mapping[str, Graph]:
         """The networks by name; those that explain an answer are left out."""
-        return {
-            graph.name: EagerGraph(graph, self.manifest.graphs[graph.name], self.folder)
-            for graph in self._untrained()
-            if graph.name.endswith("classifier")
-        }
+        made: dict[str, Graph] = {}
+        for graph in self._untrained():
+            if graph.name.endswith("classifier"):
+                for name, module, outputs in _parts(graph, self._exported(graph.name)):
+                    made[name] = EagerGraph(module, outputs, self.manifest.graphs[name])
+        return made
+
+    def _exported(self, name: str) -> list[Any]:
+        """A network's ONNX graph, or those of both its halves."""
+        specs = [self.manifest.graphs.get(each) for each in (name, f"deep_{name}")]
+        return [onnx.load(self.folder / spec.file).graph for spec in specs if spec]
 
     def _untrained(self) -> list[ExportGraph]:
         recipe, seed = self.manifest.recipe, self.manifest.seed
@@ -51,10 +59,10 @@ class EagerArtifact(Artifact):
 class EagerGraph(Graph):
     """One graph's torch module, called as `fashion.engine.Graph` is."""
 
-    def __init__(self, graph: ExportGraph, spec: GraphSpec, folder: Path) -> None:
+    def __init__(self, module: nn.Module, outputs: Sequence[str], spec: GraphSpec) -> None:
         self.spec = spec
-        self._names = graph.outputs  # of what this release computes; an older artifact's spec may have fewer
-        self._module = load_weights(graph.module, onnx.load(folder / spec.file).graph)
+        self._names = outputs  # of what this release computes; an older artifact's spec may have fewer
+        self._module = module
 
     def __call__(self, *arrays: Array, outputs: list[str] | None = None) -> list[Array]:
         """Run the module on `arrays`, one for each input, batch axis first."""
@@ -65,9 +73,48 @@ class EagerGraph(Graph):
         return [named[name] for name in outputs or [tensor.name for tensor in self.spec.outputs]]
 
 
-def load_weights(module: nn.Module, graph: Any) -> nn.Module:
-    """Give `module` the weights of an exported ONNX graph; raises LookupError where the graph lacks one."""
-    known = _weights(graph)
+class _FirstHalf(nn.Module):
+    """Up to the early exit: what answers are made from there, and the maps that the second half takes."""
+
+    def __init__(self, network: EarlyExitClassifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """UInt8 (batch, 28, 28)."""
+        early, maps = self.network.deep.begin(images.float() / 255)
+        said = self.network.branch(maps)
+        return said.logits, said.features, statistics(early), maps
+
+
+class _SecondHalf(nn.Module):
+    """From those maps to the whole network's answer."""
+
+    def __init__(self, network: EarlyExitClassifier) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
+        """Float (batch, channels, 14, 14)."""
+        answer = self.network.deep.go_on(maps)
+        return answer.logits, answer.feature_maps
+
+
+def _parts(graph: ExportGraph, exported: Sequence[Any]) -> list[tuple[str, nn.Module, Sequence[str]]]:
+    """What runs of a network, by the names of the artifact's graphs, and what each of them gives."""
+    module = load_weights(graph.module, *exported)
+    if not isinstance(module, ServedEarlyExit):
+        return [(graph.name, module, graph.outputs)]
+    first = ("logits", "features", EARLY_STATISTICS, STEM_MAPS)
+    return [
+        (graph.name, _FirstHalf(module.network), first),
+        (f"deep_{graph.name}", _SecondHalf(module.network), ("logits", "feature_maps")),
+    ]
+
+
+def load_weights(module: nn.Module, *graphs: Any) -> nn.Module:
+    """Give `module` the weights of exported ONNX graphs; raises LookupError where they lack one."""
+    known = {name: value for graph in graphs for name, value in _weights(graph).items()}
     state = module.state_dict()
     for name, value in state.items():
         if name not in known or known[name].shape != tuple(value.shape):

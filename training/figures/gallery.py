@@ -23,7 +23,7 @@ from fashion.preparation import Prepared, prepare
 from training.answers import as_network_inputs, batched_pictures
 from training.dataset import Dataset
 from training.figures import classification, curves, inside, latents, pictures
-from training.figures.layers import layers_of
+from training.figures.layers import network_layers
 from training.figures.style import save, style
 
 Named = tuple[str, Figure]
@@ -97,7 +97,7 @@ def classifier_figures(classifier: Classifier, dataset: Dataset, what: str) -> I
 def activation_figures(artifact: Artifact, shown: Dataset, index: int) -> Iterator[Named]:
     """Activations of every layer for the picture at `index`."""
     label = LABELS[shown.labels[index]]
-    layers = layers_of(artifact, "classifier", shown.images[index : index + 1])
+    layers = network_layers(artifact, "classifier", shown.images[index : index + 1])
     name = f"for a picture of {label}"
     for number, figure in inside.layer_activations(layers, name):
         yield f"activations-{number}", figure

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fashion.artifact import Artifact
 from fashion.engine import Array
+from fashion.manifest import STEM_MAPS
 
 _NAMES: Final = {
     "Conv": "convolution",
@@ -84,6 +85,16 @@ def layers_of(artifact: Artifact, graph: str, inputs: Array) -> list[Layer]:
         )
         for node in shown
     ]
+
+
+def network_layers(artifact: Artifact, graph: str, inputs: Array) -> list[Layer]:
+    """The same of a whole network: behind the layers up to an early exit come those of its second half."""
+    layers = layers_of(artifact, graph, inputs)
+    deep = f"deep_{graph}"
+    if deep in artifact.manifest.graphs:
+        (maps,) = artifact.graphs[graph](inputs, outputs=[STEM_MAPS])
+        layers += layers_of(artifact, deep, maps)
+    return layers
 
 
 def _is_layer(node: Any, constants: dict[str, Any]) -> bool:

@@ -105,12 +105,28 @@ class ResidualClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Classification:
         """Normalises by itself, so that no caller can forget to."""
-        first, *others = self.body
+        early, maps = self.begin(images)
+        return self.go_on(maps)._replace(early_maps=early)
+
+    def begin(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The first half: what the first layer made, and the maps that go into the first residual block."""
+        first, *others = self._halves()[0]
         early = maps = first(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
         for layer in others:
             maps = layer(maps)
+        return early, maps
+
+    def go_on(self, maps: Tensor) -> Classification:
+        """The second half, from what `begin` made; without early maps."""
+        for layer in self._halves()[1]:
+            maps = layer(maps)
         features = maps.mean(dim=(2, 3))
-        return Classification(self.head(self.dropout(features)), features, maps, early)
+        return Classification(self.head(self.dropout(features)), features, maps)
+
+    def _halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        layers = list(self.body)
+        cut = next(place for place, layer in enumerate(layers) if isinstance(layer, ResidualBlock))
+        return layers[:cut], layers[cut:]
 
 
 def _halving(num_inputs: int, num_outputs: int, way: Literal["pool", "stride"]) -> list[nn.Module]:

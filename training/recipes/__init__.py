@@ -8,6 +8,7 @@ from training.recipes.classifiers import (
     classifier,
     classifier_averaged,
     classifier_mixed,
+    classifier_pruned,
     classifier_released,
     classifier_small,
     classifier_taught,
@@ -23,6 +24,7 @@ from training.recipes.vae import vae, vae_likelihood, vae_released
 RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier": classifier,
     "classifier-mixed": classifier_mixed,
+    "classifier-pruned": classifier_pruned,
     "classifier-released": classifier_released,
     "classifier-whole": classifier_whole,
     "classifier-averaged": classifier_averaged,

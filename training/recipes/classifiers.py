@@ -5,12 +5,14 @@ from dataclasses import replace
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
 from training.distilling import DistilledSettings
+from training.early_exiting import EarlyExitSettings
 from training.networks.classifiers import ResidualSettings
 from training.optimisation import Optimisation
 from training.recipes.photographs import photograph_released
 from training.recipes.recipe import Recipe
 
 RELEASED_AS = "fashion-classifier"
+_SERVED = ResidualSettings(width=24, first=16)
 
 
 def classifier() -> Recipe:
@@ -94,34 +96,49 @@ def classifier_taught() -> Recipe:
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: a network of half the multiplications, cut out of its teacher.
-
-    Its artifact holds the network for photographs as well.
-    """
+def classifier_pruned() -> Recipe:
+    """The network that is served: half the multiplications of its teacher, out of which it is cut."""
     course = classifier_taught()
     return replace(
         course,
-        name="classifier-released",
-        summary="the classifier behind the release: trains a teacher, is cut out of it and learns from it",
-        system=DistilledSettings(ResidualSettings(width=24, first=16)),
+        name="classifier-pruned",
+        summary="the released classifier's network: trains a teacher, is cut out of it and learns from it",
+        system=DistilledSettings(_SERVED),
         optimisation=replace(course.optimisation, epochs=30, learning_rate=3e-3, warm_up=0.1),
         quantise=True,
+        builds_on={START: course},
+    )
+
+
+def classifier_released() -> Recipe:
+    """The one that is served: the pruned network, and a branch that answers what is easy.
+
+    Its artifact holds the network for photographs as well.
+    """
+    course = classifier_pruned()
+    return replace(
+        course,
+        name="classifier-released",
+        summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
+        system=EarlyExitSettings(_SERVED),
+        optimisation=Optimisation(
+            epochs=16, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
+        ),
         builds_on={START: course},
         joins={"photographs": photograph_released()},
     )
 
 
 def classifier_small() -> Recipe:
-    """Cut once more, out of the release, and taught by the first teacher again: sooner done, and a little
-    less often right."""
-    course = classifier_released()
+    """Cut once more, out of the pruned network, and taught by the first teacher again: sooner done, and a
+    little less often right."""
+    course = classifier_pruned()
     return replace(
         course,
         name="classifier-small",
-        summary="the released network cut once more: four fifths of its multiplications, a bit less right",
+        summary="the pruned network cut once more: four fifths of its multiplications, a bit less right",
         system=DistilledSettings(ResidualSettings(width=24, first=8, inner=(32, 96)), start_teaches=False),
         optimisation=replace(course.optimisation, learning_rate=2e-3),
         # In this order: what the first part has trained already, the second one takes.
-        builds_on={"teacher": classifier_taught(), START: replace(course, joins={})},
+        builds_on={"teacher": classifier_taught(), START: course},
     )

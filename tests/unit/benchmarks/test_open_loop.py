@@ -25,7 +25,7 @@ def test_the_same_seed_gives_the_same_arrivals():
 
 def test_every_request_is_sent_and_answered():
     with serving(lambda _: 200) as url:
-        load = drive(url, b"body", "text/plain", rate=100, seconds=1, connections=8)
+        load = drive(url, [b"body"], "text/plain", rate=100, seconds=1, connections=8)
     assert load.requests == len(arrivals(100, 1))
     assert load.errors == 0
     assert load.requests_per_second == pytest.approx(load.requests)
@@ -41,7 +41,7 @@ def test_a_stall_is_charged_to_every_request_that_was_due_in_it():
         return 200
 
     with serving(answer) as url:
-        load = drive(url, b"body", "text/plain", rate=200, seconds=1, connections=4)
+        load = drive(url, [b"body"], "text/plain", rate=200, seconds=1, connections=4)
     assert load.errors == 0
     assert load.worst >= 1e3 * stall_seconds * 0.9
     # Six in ten were due meanwhile, and waited for anything between nothing and all of it.
@@ -55,7 +55,7 @@ def test_refusals_and_missing_answers_are_errors():
         return 500 if number % 2 else 200
 
     with serving(answer) as url:
-        load = drive(url, b"body", "text/plain", rate=50, seconds=0.8, connections=2)
+        load = drive(url, [b"body"], "text/plain", rate=50, seconds=0.8, connections=2)
     asked = len(arrivals(50, 0.8))
     assert load.requests == asked
     assert load.errors == asked - 10  # of the first twenty every second, and all behind them
@@ -63,10 +63,13 @@ def test_refusals_and_missing_answers_are_errors():
 
 
 def test_a_load_runs_in_a_process_of_its_own():
-    with serving(lambda _: 200) as url:
-        load = drive_apart(url, b"body", "text/plain", rate=50, seconds=0.4)
+    came: list[bytes] = []
+    with serving(lambda _: 200, came) as url:
+        load = drive_apart(url, [b"one", b"another"], "text/plain", rate=50, seconds=0.4)
     assert load.requests == len(arrivals(50, 0.4))
     assert load.errors == 0
+    assert set(came) == {b"one", b"another"}
+    assert abs(came.count(b"one") - came.count(b"another")) <= 1
 
 
 @pytest.mark.parametrize(

@@ -30,21 +30,24 @@ def test_a_bare_server_gets_small_pictures_alone():
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
-def test_every_peer_is_sent_the_same_picture(peer):
-    asked = peer.request(SMALL)
-    (picture,) = SMALL.pictures()
-    if peer.one == "json":
-        assert base64.b64decode(json.loads(asked.body)["images"][0]) == picture
-    elif peer.one == "form":
-        assert asked.body.count(picture) == 1
-        assert asked.content_type.startswith("multipart/form-data; boundary=")
-    else:
-        assert (asked.body, asked.content_type) == (picture, "image/png")
+@pytest.mark.usefixtures("fashion_mnist_folder")
+def test_every_peer_is_sent_the_same_real_pictures(peer):
+    pictures = SMALL.pictures()
+    assert len(set(pictures)) == 64
+    for asked, picture in zip(peer.requests(SMALL), pictures, strict=True):
+        if peer.one == "json":
+            assert base64.b64decode(json.loads(asked.body)["images"][0]) == picture
+        elif peer.one == "form":
+            assert asked.body.count(picture) == 1
+            assert asked.content_type.startswith("multipart/form-data; boundary=")
+        else:
+            assert (asked.body, asked.content_type) == (picture, "image/png")
 
 
 @pytest.mark.parametrize("peer", [peer for peer in PEERS if not peer.bare], ids=lambda peer: peer.name)
+@pytest.mark.usefixtures("fashion_mnist_folder")
 def test_every_peer_is_sent_256_different_pictures(peer):
-    asked = peer.request(MANY)
+    (asked,) = peer.requests(MANY)
     pictures = MANY.pictures()
     assert len(set(pictures)) == 256
     if peer.many == "json":

@@ -20,9 +20,13 @@ def test_the_report_is_read_from_its_last_line():
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
-def test_wrk_sends_the_body_and_counts_refusals():
-    with serving(lambda number: 200 if number % 2 else 503) as url:
-        load = drive(url, b"body", "text/plain", connections=2, seconds=1)
+def test_wrk_sends_the_bodies_in_turn_and_counts_refusals():
+    came = []
+    with serving(lambda number: 200 if number % 2 else 503, came) as url:
+        load = drive(url, [b"one", b"another", b"third"], "text/plain", connections=2, seconds=1)
+    assert {came.count(body) // 3 for body in (b"one", b"another", b"third")} <= {
+        len(came) // 9 + near for near in (-1, 0, 1)
+    }
     assert load.requests > 10
     assert load.errors == pytest.approx(load.requests / 2, abs=2)
     assert 0 < load.p50 <= load.p99 <= load.p999 <= load.worst

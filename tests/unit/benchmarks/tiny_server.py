@@ -10,8 +10,9 @@ Answer = Callable[[int], int]  # the number of a request, from 0, to the status 
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[str]:
-    """Its address; `answer` is called under a lock, so that a slow request holds up all others."""
+def serving(answer: Answer, bodies: list[bytes] | None = None) -> Iterator[str]:
+    """Its address; `answer` is called under a lock, so that a slow request holds up all others. What came is
+    added to `bodies`."""
     lock = threading.Lock()
     count = iter(range(1_000_000))
 
@@ -25,6 +26,8 @@ def serving(answer: Answer) -> Iterator[str]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             with lock:
+                if bodies is not None:
+                    bodies.append(body)
                 status = answer(next(count))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

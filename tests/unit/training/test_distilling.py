@@ -149,7 +149,7 @@ def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into()
         larger.look_at([BATCH])
 
 
-SIZES = {"classifier-released": "width=3", "classifier-small": "width=2"}
+SIZES = {"classifier-pruned": "width=3", "classifier-small": "width=2"}
 
 
 def tiny_small(seed_offset: int = 0) -> Recipe:
@@ -183,7 +183,7 @@ def test_what_two_parts_build_on_is_trained_once_for_a_seed(tmp_path: Path, seed
 
 
 def test_a_run_tells_how_often_its_teachers_are_wrong(tmp_path: Path) -> None:
-    recipe = with_overrides(find_recipe("classifier-released"), TINY_COURSE)
+    recipe = with_overrides(find_recipe("classifier-pruned"), TINY_COURSE)
     folder = RunFolder.start(tmp_path / "run", RunSettings.of(recipe, seed=0, precision="fp32"))
     training, validation = load_pictures(recipe, SPLIT)
     teachers = {START: teacher(1), "averaged": teacher(2)}

@@ -29,7 +29,8 @@ def test_the_page_counts_what_is_confused_and_shows_it(classifier_artifact, tmp_
 
 
 def test_a_network_is_timed_with_its_novelty(classifier_artifact):
-    (cost,) = costs_of(Classifier(classifier_artifact), with_photographs=True)
+    images = np.random.default_rng(0).integers(0, 256, (9, 28, 28), dtype=np.uint8)
+    (cost,) = costs_of(Classifier(classifier_artifact), images, with_photographs=True)
 
     assert cost.num_parameters == classifier_artifact.manifest.num_parameters
     assert cost.milliseconds > 0

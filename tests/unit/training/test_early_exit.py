@@ -1,0 +1,178 @@
+"""A branch learns what the whole network says; then the graph is cut where it leaves, by one rule."""
+
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from fashion.artifact import Artifact, open_artifact
+from fashion.classifier import Classifier, softmax
+from fashion.errors import InvalidValue
+from tests.unit.training.tiny_data import TINY, tiny_split
+from training.answers import as_network_inputs
+from training.classifying import START, ClassifierSettings, ClassifierSystem
+from training.early_exiting import EarlyExitSettings, EarlyExitSystem
+from training.export import export_run
+from training.fitting import fit
+from training.halving import MAX_CHANGED, Answered, choose, with_early_exit
+from training.machine import Machine
+from training.networks.classifiers import ResidualSettings
+from training.networks.early_exit import BranchSettings
+from training.quantise import quantise
+from training.recipes import find_recipe
+from training.recipes.overrides import with_overrides
+from training.runs import RunFolder, RunSettings
+from training.sources import load_pictures
+
+SPLIT = tiny_split()
+SIZE = ResidualSettings(width=2, doublings=1)
+RECIPE = with_overrides(
+    find_recipe("classifier-released"),
+    [*TINY[:3], "first=0", "channels=3", "hidden=6", "epochs=1", "learning_rate=1e-2"],
+)
+
+
+def network() -> ClassifierSystem:
+    torch.manual_seed(1)
+    system = ClassifierSettings(SIZE).build()
+    for _ in range(3):  # norms that have seen something
+        system.network(torch.rand(32, 28, 28))
+    return system.eval()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A trained branch: read it, do not change it."""
+    settings = RunSettings.of(RECIPE, seed=0, precision="fp32")
+    folder = RunFolder.start(tmp_path_factory.mktemp("runs") / "run", settings)
+    training, validation = load_pictures(RECIPE, SPLIT)
+    machine = Machine.choose("cpu", "fp32", threads=1)
+    fit(RECIPE, training, validation, folder, seed=0, machine=machine, foundations={START: network()})
+    return folder
+
+
+@pytest.fixture
+def whole(run: RunFolder, tmp_path: Path) -> Artifact:
+    return export_run(run, tmp_path / "artifact")
+
+
+def test_the_network_that_it_branches_off_stays_as_it_was(run: RunFolder) -> None:
+    system = run.load_system()
+    assert isinstance(system, EarlyExitSystem)
+    for name, value in network().network.state_dict().items():
+        torch.testing.assert_close(system.network.deep.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_the_branch_moves_towards_what_the_whole_network_says(run: RunFolder) -> None:
+    torch.manual_seed(0)
+    fresh = EarlyExitSettings(SIZE, BranchSettings(3, 6)).build()
+    fresh.build_on({START: network()})
+    _, validation = load_pictures(RECIPE, SPLIT)
+    batch = next(iter(validation.in_order()))
+    system = run.load_system()
+    with torch.no_grad():
+        before, after = (each.eval().validation_terms(batch)["total"] for each in (fresh, system))
+    assert after < 0.7 * before
+
+
+@pytest.mark.parametrize("parts", [{}, {"other": network()}, {START: network(), "other": network()}])
+def test_it_branches_off_one_network(parts: dict[str, ClassifierSystem]) -> None:
+    with pytest.raises(InvalidValue, match="builds on one trained classifier, 'start'"):
+        EarlyExitSettings(SIZE).build().build_on(parts)
+
+
+@pytest.mark.parametrize("in_integers", [False, True])
+def test_both_halves_compute_what_the_whole_did(whole: Artifact, in_integers: bool) -> None:
+    told = Console(file=StringIO(), width=500)
+    if in_integers:
+        whole = quantise(whole, SPLIT, None, told, max_cost_points=100)
+    images = SPLIT.calibration.images[:60]
+    wanted = ["logits", "exit_logits", "features", "feature_maps", "early_statistics"]
+    deep, early, features, feature_maps, statistics = whole.graphs["classifier"](images, outputs=wanted)
+
+    cut = with_early_exit(whole, SPLIT, told)
+
+    first, second = cut.graphs["classifier"], cut.graphs["deep_classifier"]
+    for found, expected in zip(first(images), (early, features, statistics), strict=False):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    maps = first(images, outputs=["stem_maps"])[0]
+    assert maps.dtype == (np.uint8 if in_integers else np.float32)
+    for found, expected in zip(second(maps), (deep, feature_maps), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    assert cut.manifest.early_exit
+    assert f"at a probability of {cut.manifest.early_exit.confidence:.4f}" in told.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    cut.check_probe()
+
+
+def test_what_is_cut_answers_as_its_manifest_promises(whole: Artifact) -> None:
+    cut = with_early_exit(whole, SPLIT, Console(file=StringIO()))
+    chosen = cut.manifest.early_exit
+    assert chosen
+    unseen = SPLIT.calibration.images
+    both = np.concatenate([unseen, np.flip(unseen, axis=2)])
+    (deep,) = open_artifact(cut.folder).graphs["deep_classifier"](
+        cut.graphs["classifier"](both, outputs=["stem_maps"])[0], outputs=["logits"]
+    )
+
+    outputs = Classifier(cut).outputs(as_network_inputs(both))
+
+    assert outputs.left_early is not None
+    assert outputs.left_early.mean() == pytest.approx(chosen.share, abs=0.003)
+    changed = (outputs.logits.argmax(axis=1) != deep.argmax(axis=1)).mean()
+    assert changed == pytest.approx(chosen.changed, abs=0.002)
+    assert changed <= MAX_CHANGED
+
+
+def test_a_network_without_a_branch_is_left_whole(trained_run: RunFolder) -> None:
+    artifact = open_artifact(trained_run.artifact)
+    assert with_early_exit(artifact, SPLIT, Console(file=StringIO())) is artifact
+
+
+def test_weights_stand_once_in_the_artifact(whole: Artifact) -> None:
+    size = len((whole.folder / "classifier.onnx").read_bytes())
+    cut = with_early_exit(whole, SPLIT, Console(file=StringIO()))
+    graphs = [onnx.load(cut.folder / f"{name}.onnx").graph for name in ("classifier", "deep_classifier")]
+    names = [{tensor.name for tensor in graph.initializer if tensor.dims} for graph in graphs]
+    assert not any("weight" in name for name in names[0] & names[1])
+    assert sum((cut.folder / f"{name}.onnx").stat().st_size for name in cut.manifest.graphs) < 1.5 * size
+
+
+def logits_with(confidences: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Logits whose softmax has these highest probabilities, at these labels."""
+    probabilities = np.repeat(((1 - confidences) / 9)[:, None], 10, axis=1)
+    probabilities[np.arange(len(labels)), labels] = confidences
+    return np.log(probabilities).astype(np.float32)
+
+
+def test_as_many_leave_as_the_rule_allows_and_no_more() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 10, 4_000)
+    confidences = random.uniform(0.2, 0.999, 4_000)
+    # The less sure, the more often the whole network says something else.
+    others = random.random(4_000) > confidences + 0.3
+    deep = logits_with(np.full(4_000, 0.9), np.where(others, (labels + 1) % 10, labels))
+    early = logits_with(confidences, labels)
+
+    chosen = choose(Answered(early, deep, labels))
+
+    certainties = softmax(early).max(axis=1)
+    changed = others & (certainties >= chosen.confidence)
+    assert changed.sum() == MAX_CHANGED * 4_000
+    assert chosen.changed == MAX_CHANGED
+    next_one = others & (certainties < chosen.confidence)
+    assert chosen.share == pytest.approx((certainties > certainties[next_one].max()).mean())
+    assert chosen.pictures == 4_000
+
+
+def test_nobody_leaves_where_the_surest_are_wrong() -> None:
+    labels = np.zeros(50, np.int64)
+    early, deep = logits_with(np.full(50, 0.9), labels), logits_with(np.full(50, 0.9), labels + 1)
+
+    chosen = choose(Answered(early, deep, labels))
+
+    assert (chosen.confidence, chosen.share, chosen.changed) == (1.0, 0.0, 0.0)

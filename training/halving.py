@@ -1,0 +1,177 @@
+"""A classifier with an early exit, as it is served: its graph in two halves, and which pictures need the
+second.
+
+The graph is exported and turned into integers as a whole, so that both halves compute exactly what the whole
+did; then it is cut where the branch leaves. How sure the branch must be is chosen by pictures that training
+never saw, and by one rule: of all pictures, at most one in a thousand may get another label than the whole
+network gives it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto
+from onnx.utils import Extractor
+from rich.console import Console
+
+from fashion.artifact import Artifact
+from fashion.classifier import softmax
+from fashion.engine import Array, Graph
+from fashion.errors import GraphMismatch
+from fashion.manifest import STEM_MAPS, EarlyExit, GraphSpec, TensorSpec
+from training.early_exiting import EXIT_LOGITS
+from training.quantise import opened
+from training.rewriting import rewrite_artifact
+from training.splits import Split
+
+MAX_CHANGED: Final = 0.001
+"""Of all pictures: those that may leave early with another label than the whole network's."""
+
+_BATCH: Final = 64
+_WHOLE: Final = "classifier"
+_DEEP: Final = "deep_classifier"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What both halves say of pictures, and what is right."""
+
+    early: NDArray[np.float32]
+    """Logits (count, 10) of the branch."""
+    deep: NDArray[np.float32]
+    """Logits (count, 10) of the whole network."""
+    labels: NDArray[np.int64]
+
+
+def with_early_exit(artifact: Artifact, split: Split, console: Console) -> Artifact:
+    """Cut the classifier in two, and choose who leaves early; an artifact without a branch stays as it is."""
+    spec = artifact.manifest.graphs.get(_WHOLE)
+    if spec is None or EXIT_LOGITS not in {tensor.name for tensor in spec.outputs}:
+        return artifact
+    first, second = halves(onnx.load(artifact.folder / spec.file))
+    specs, contents = _specs(spec, first), {_WHOLE: first, _DEEP: second}
+    graphs = {name: opened(contents[name].SerializeToString(), specs[name]) for name in specs}
+    probe = _probe(artifact, graphs)
+    unseen = split.calibration
+    images = np.concatenate([unseen.images, np.flip(unseen.images, axis=2)])
+    answered = Answered(*_both(graphs, images), labels=np.tile(unseen.labels, 2))
+    chosen = choose(answered)
+    console.print(_sentence(chosen, answered), highlight=False, soft_wrap=True)
+    return rewrite_artifact(
+        artifact,
+        {"graphs": {**artifact.manifest.graphs, **specs}, "early_exit": chosen},
+        {specs[name].file: contents[name].SerializeToString() for name in specs},
+        probe,
+    )
+
+
+def choose(answered: Answered) -> EarlyExit:
+    """The lowest confidence at which no more than `MAX_CHANGED` of the pictures get another label."""
+    confidences = softmax(answered.early).max(axis=1)
+    others = answered.early.argmax(axis=1) != answered.deep.argmax(axis=1)
+    surest = np.argsort(-confidences, kind="stable")
+    changed = others[surest].cumsum()
+    allowed = int((changed <= MAX_CHANGED * len(others)).sum())
+    lowest = float(confidences[surest[allowed - 1]]) if allowed else 1.0
+    leaving = confidences >= lowest
+    return EarlyExit(
+        confidence=lowest,
+        pictures=len(others),
+        share=float(leaving.mean()),
+        changed=float((leaving & others).mean()),
+    )
+
+
+def halves(model: ModelProto) -> tuple[ModelProto, ModelProto]:
+    """The graph up to where the branch ends, and from where it left to the whole network's answer.
+
+    What is handed over is in integers where the graph computes in them.
+    """
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    cut = STEM_MAPS
+    if made_by[cut].op_type == "DequantizeLinear":
+        cut = made_by[cut].input[0]
+    extractor = Extractor(onnx.shape_inference.infer_shapes(model))
+    first = extractor.extract_model(["images"], [EXIT_LOGITS, "features", "early_statistics", cut])
+    second = extractor.extract_model([cut], ["logits", "feature_maps"])
+    names = {} if cut == STEM_MAPS else {STEM_MAPS: f"{STEM_MAPS}_dequantised", cut: STEM_MAPS}
+    return _renamed(first, {**names, EXIT_LOGITS: "logits"}), _renamed(second, names)
+
+
+def _renamed(model: ModelProto, names: Mapping[str, str]) -> ModelProto:
+    graph = model.graph
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+    return model
+
+
+def _specs(whole: GraphSpec, first: ModelProto) -> dict[str, GraphSpec]:
+    tensors = {tensor.name: tensor for tensor in whole.outputs}
+    (maps,) = (value for value in first.graph.output if value.name == STEM_MAPS)
+    in_integers = maps.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    handed_over = TensorSpec(
+        name=STEM_MAPS, dtype="uint8" if in_integers else "float32", shape=tensors[STEM_MAPS].shape
+    )
+    own = [tensors[name] for name in ("logits", "features", "early_statistics")]
+    return {
+        _WHOLE: whole.model_copy(update={"outputs": (*own, handed_over)}),
+        _DEEP: whole.model_copy(
+            update={
+                "file": f"{_DEEP}.onnx",
+                "inputs": (handed_over,),
+                "outputs": (tensors["logits"], tensors["feature_maps"]),
+            }
+        ),
+    }
+
+
+def _probe(artifact: Artifact, graphs: Mapping[str, Graph]) -> dict[str, Array]:
+    """The probe of both halves; raises GraphMismatch unless they compute what the whole does."""
+    arrays = artifact.arrays(artifact.manifest.probe.file)
+    first = dict(zip(_outputs(graphs[_WHOLE]), graphs[_WHOLE](arrays[f"{_WHOLE}/input/images"]), strict=True))
+    second = dict(zip(_outputs(graphs[_DEEP]), graphs[_DEEP](first[STEM_MAPS]), strict=True))
+    (whole,) = artifact.graphs[_WHOLE](arrays[f"{_WHOLE}/input/images"], outputs=["logits"])
+    if not np.allclose(second["logits"], whole, atol=1e-4):
+        difference = float(np.abs(second["logits"] - whole).max())
+        raise GraphMismatch(
+            f"The halves of the classifier differ from the whole by {difference:.2g}: do not publish this "
+            f"model; report the versions of onnx and onnxruntime."
+        )
+    return {
+        **{f"{_WHOLE}/output/{name}": value for name, value in first.items()},
+        f"{_DEEP}/input/{STEM_MAPS}": first[STEM_MAPS],
+        **{f"{_DEEP}/output/{name}": value for name, value in second.items()},
+    }
+
+
+def _outputs(graph: Graph) -> list[str]:
+    return [tensor.name for tensor in graph.spec.outputs]
+
+
+def _both(graphs: Mapping[str, Graph], images: Array) -> tuple[Array, Array]:
+    early, deep = [], []
+    for start in range(0, len(images), _BATCH):
+        logits, maps = graphs[_WHOLE](images[start : start + _BATCH], outputs=["logits", STEM_MAPS])
+        early.append(logits)
+        deep.append(graphs[_DEEP](maps, outputs=["logits"])[0])
+    return np.concatenate(early), np.concatenate(deep)
+
+
+def _sentence(chosen: EarlyExit, answered: Answered) -> str:
+    leaving = softmax(answered.early).max(axis=1) >= chosen.confidence
+    answers = np.where(leaving[:, None], answered.early, answered.deep)
+    right, all_the_way = (
+        float((logits.argmax(axis=1) == answered.labels).mean()) for logits in (answers, answered.deep)
+    )
+    return (
+        f"early exit: {chosen.share:.1%} of {chosen.pictures:,} pictures never trained on leave, at a "
+        f"probability of {chosen.confidence:.4f} or more, {chosen.changed:.2%} of all with another label; "
+        f"{right:.2%} right, {all_the_way:.2%} if all went all the way"
+    )
