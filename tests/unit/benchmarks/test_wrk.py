@@ -21,7 +21,7 @@ def test_the_report_is_read_from_its_last_line():
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk")
 def test_wrk_sends_the_bodies_in_turn_and_counts_refusals():
-    came = []
+    came: list[bytes] = []
     with serving(lambda number: 200 if number % 2 else 503, came) as url:
         load = drive(url, [b"one", b"another", b"third"], "text/plain", connections=2, seconds=1)
     assert {came.count(body) // 3 for body in (b"one", b"another", b"third")} <= {

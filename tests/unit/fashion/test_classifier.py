@@ -56,11 +56,15 @@ def test_many_pictures_answers_are_those_of_a_few(tmp_path: Path, threshold: flo
 
     classifier = Classifier(tiny_classifier(tmp_path / "artifact", change=change))
     random = np.random.default_rng(8)
-    shapes = ((60, 10), (60, CHANNELS))
-    many = Outputs(*(random.normal(scale=3, size=shape).astype(np.float32) for shape in shapes))
+    logits, features = (
+        random.normal(scale=3, size=(60, width)).astype(np.float32) for width in (10, CHANNELS)
+    )
+    many = Outputs(logits, features, left_early=random.random(60) < 0.5)
     together = classifier.predictions(many, "network_input")
     for row, made in enumerate(together):
-        few = Outputs(many.logits[row : row + 1], many.features[row : row + 1])
+        assert many.left_early is not None
+        left_early = many.left_early[row : row + 1]
+        few = Outputs(many.logits[row : row + 1], many.features[row : row + 1], left_early=left_early)
         (alone,) = classifier.predictions(few, "network_input")
         np.testing.assert_allclose(made.by_label, alone.by_label, rtol=1e-12)
         assert made._replace(by_label=alone.by_label) == alone

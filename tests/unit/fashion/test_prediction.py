@@ -46,7 +46,8 @@ def test_distances_are_those_from_the_nearest_group_after_whitening() -> None:
 
 def test_a_rows_novelty_is_that_of_an_array() -> None:
     random = np.random.default_rng(3)
-    rows = Outputs(*(random.normal(size=(40, size)).astype(np.float32) for size in (10, 6, 5)))
+    logits, features, early = (random.normal(size=(40, size)).astype(np.float32) for size in (10, 6, 5))
+    rows = Outputs(logits, features, early)
     views = [Distance(random.normal(size=(size, 4)), random.normal(size=(3, 4))) for size in (6, 5)]
     score = NoveltyScore(*views, distance_weight=1.5, energy_weight=0.5, early_weight=0.25)
     without = rows._replace(early=None)
