@@ -114,11 +114,10 @@ class _Run:
 
     def _check(self, server: Server, workload: Workload) -> None:
         peer, differences = server.peer, self._results.differences
-        for request, expected in zip(peer.requests(workload), self._expected[workload.name], strict=True):
-            came = ask(server, request)
-            if not peer.bare:
-                found = check_same(peer, workload, expected, came)
-                differences[peer.name] = max(found, differences.get(peer.name, 0.0))
+        came = [ask(server, request) for request in peer.requests(workload)]
+        if not peer.bare:
+            found = check_same(peer, workload, self._expected[workload.name], came)
+            differences[peer.name] = max(found, differences.get(peer.name, 0.0))
 
     def _drive_closed(self, server: Server, workload: Workload, number: int) -> None:
         url, bodies, media_type = _addressed(server, workload)

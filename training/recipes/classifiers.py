@@ -122,7 +122,7 @@ def classifier_released() -> Recipe:
         summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
         system=EarlyExitSettings(_SERVED),
         optimisation=Optimisation(
-            epochs=16, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
+            epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
         ),
         builds_on={START: course},
         joins={"photographs": photograph_released()},
