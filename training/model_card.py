@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fashion.manifest import Calibration, Manifest, ModelKind
+from fashion.manifest import Calibration, EarlyExit, Manifest, ModelKind
 from training.report import Report, Table
 
 CARD_FILE: Final = "README.md"
@@ -189,9 +189,22 @@ def _making(manifest: Manifest) -> list[str]:
         f"Recipe `{recipe}`, seed {manifest.seed}, source commit {manifest.source_commit or 'unknown'}.",
         f"{manifest.num_parameters:,} parameters in all, as ONNX graphs: {files}.",
         f"Computed in eight-bit integers: {integers or 'none of them'}.",
+        *_early_exit(manifest.early_exit),
         f"Data, by MD5: {data}.",
         *(_calibration(kind, fit) for kind, fit in manifest.calibration.items() if fit is not None),
     ]
+
+
+def _early_exit(rule: EarlyExit | None) -> list[str]:
+    if rule is None:
+        return []
+    sentence = (
+        f"Early exit: `classifier.onnx` answers what it is sure of, by a probability of "
+        f"{rule.confidence:.4f} or more; the rest goes on to `deep_classifier.onnx`. Of {rule.pictures:,} "
+        f"pictures that training never saw {rule.share:.1%} leave early, {rule.changed:.2%} of all with "
+        f"another label than the whole network's."
+    )
+    return [sentence]
 
 
 def _calibration(kind: str, fit: Calibration) -> str:

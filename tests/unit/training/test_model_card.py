@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from fashion.manifest import EarlyExit
 from training.model_card import card
 from training.report import Report, Table
 
@@ -38,6 +39,15 @@ def test_a_card_says_what_a_model_is_for_made_of_and_bad_at(classifier_artifact)
     assert "| Shirt | 0.8500 |" in page
     assert "### Confusion" not in page
     assert "Calibrated for network inputs on 100 pictures" in page
+
+
+def test_a_card_says_who_leaves_early(classifier_artifact):
+    rule = EarlyExit(confidence=0.8, pictures=5_000, share=0.75, changed=0.001)
+    page = card(classifier_artifact.manifest.model_copy(update={"early_exit": rule}), REPORT)
+
+    assert "by a probability of 0.8000 or more" in page
+    assert "Of 5,000 pictures that training never saw 75.0% leave early, 0.10% of all" in page
+    assert "Early exit" not in card(classifier_artifact.manifest, REPORT)
 
 
 @pytest.mark.parametrize("figures", [{}, {"negative_elbo_nats": 234.0}])
