@@ -54,7 +54,8 @@ def where(results: Results) -> str:
     told = (
         f"{about['cores']} cores of an {about['processor']}, {about['date'][:10]}, "
         f"{' and '.join(about['models'])}; {about['workers']} workers each, {about['rounds']} interleaved "
-        f"rounds of {about['seconds']} s a load, the load generator on the same cores."
+        f"rounds of {about['seconds']} s a load, the load generator on the same cores. "
+        f"{about['leave_early']} small pictures leave the network early."
     )
     if about["load_average_before"] > _BUSY_LOAD:
         told += (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from benchmarks.peers import PEERS, Peer
-from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SMALL, WORKLOADS, Workload
+from benchmarks.peers import OURS, PEERS, Peer
+from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SAME, SMALL, WORKLOADS, Workload
 
 SHARING_CONNECTIONS: Final = 8  # at which the work must be shared out among the workers
 CAPACITY_CONNECTIONS: Final = 32  # at which our requests/s are what open-loop rates are shares of
@@ -42,13 +42,15 @@ class Plan:
     def taken(self, peer: Peer) -> list[Workload]:
         """The workloads that a peer takes part in."""
         chosen = [workload for workload in self.workloads if peer.takes(workload)]
-        return [workload for workload in chosen if workload == SMALL] if peer.bare else chosen
+        if peer.bare:
+            return [workload for workload in chosen if workload == SMALL]
+        return [workload for workload in chosen if workload != SAME or peer.name == OURS]
 
     def closed(self, peer: Peer, workload: Workload) -> tuple[int, ...]:
         """The numbers of connections that a workload is driven with."""
         if peer.bare:
             return tuple(number for number in self.connections if number in (1, CAPACITY_CONNECTIONS))
-        few = {PHONE.name: (1, 8), LARGE.name: (1,), MANY.name: (1,), GENERATE.name: (1, 8)}
+        few = {SAME.name: (1,), PHONE.name: (1, 8), LARGE.name: (1,), MANY.name: (1,), GENERATE.name: (1, 8)}
         return few.get(workload.name, self.connections)
 
     def warm_up_seconds(self, workload: Workload) -> int:

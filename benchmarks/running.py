@@ -89,11 +89,19 @@ class _Run:
         return {
             **machine(),
             "models": [f"{each.manifest.name} {each.folder.name}" for each in names],
+            "leave_early": self._leaving_early(),
             "workers": self._workers,
             "capacity": self._capacity,
             "rounds": plan.rounds,
             "seconds": plan.seconds,
         }
+
+    def _leaving_early(self) -> str:
+        """How many of the small pictures half of the classifier's network is enough for."""
+        classifier = self._models.classifier
+        pictures = [answering.prepared(classifier, body) for body in SMALL.pictures()]
+        early = [made.left_early for made in classifier.classify(pictures)].count(True)
+        return f"{early} of {len(pictures)}"
 
     def _measure(self, peer: Peer, number: int) -> None:
         first = peer.requests(self._plan.taken(peer)[0])[0]

@@ -6,10 +6,11 @@ from benchmarks.peers import BARE, OURS
 from benchmarks.plan import Point
 from benchmarks.results import WEIGHTS, Measured, Metric, Results, Spread
 from benchmarks.targets import BUSY, EIGHT, ONE, TARGETS, Target, cpu_ms, over_floor_us, p50, p99, p999, rate
-from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SMALL
+from benchmarks.workloads import GENERATE, LARGE, MANY, PHONE, SAME, SMALL
 
 _TITLES = {
     SMALL.name: "one 28x28 PNG",
+    SAME.name: "one 28x28 PNG, the same again and again",
     PHONE.name: "one 400x500 JPEG",
     LARGE.name: "one 12-megapixel baseline JPEG",
     MANY.name: "256 pictures of 28x28 in one request",
@@ -142,7 +143,7 @@ def floor(results: Results) -> str:
         ("decoding and the bare engine: **the floor**", results.floor(SMALL.name)),
         *(
             (f"of it or beside it: {step}", results.floor(SMALL.name, step))
-            for step in ("decode", "prepare", "engine", "engine and answer")
+            for step in ("decode", "prepare", "engine", "engine, the mean picture", "engine and answer")
         ),
         ("Starlette answering a constant, p50 at 1 connection", _us(results, "empty-starlette")),
         ("our service answering a constant", _us(results, "empty-service")),

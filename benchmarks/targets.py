@@ -7,11 +7,12 @@ from typing import Final, Literal
 from benchmarks.peers import BARE, OURS, PEERS
 from benchmarks.plan import SHARING_CONNECTIONS, Point
 from benchmarks.results import Measured, Results, Spread
-from benchmarks.workloads import LARGE, MANY, PHONE, SMALL
+from benchmarks.workloads import LARGE, MANY, PHONE, SAME, SMALL
 
 Verdict = Literal["met", "missed", "not measured"]
 
 ONE: Final = Point(SMALL.name, "closed", 1)
+_ONE_SAME: Final = Point(SAME.name, "closed", 1)
 EIGHT: Final = Point(SMALL.name, "closed", SHARING_CONNECTIONS)
 BUSY: Final = Point(SMALL.name, "closed", 32)
 _ONE_LARGE: Final = Point(LARGE.name, "closed", 1)
@@ -116,7 +117,13 @@ TARGETS: Final = (
         aim=1.0,
     ),
     Target(
-        "1 connection: p99 over p50 (no stalls)",
+        "1 connection, one picture again and again: p99 over p50 (no stalls)",
+        lambda results: results.spread(OURS, _ONE_SAME, stalls),
+        first=2.0,
+        aim=None,
+    ),
+    Target(
+        "the same with 64 pictures in turn, of which some go all the way",
         lambda results: results.spread(OURS, ONE, stalls),
         first=2.0,
         aim=None,

@@ -71,8 +71,9 @@ def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
 
 
 SMALL: Final = Workload("small-png", "one", "image/png", lambda: small_pngs(_IN_TURN))
+SAME: Final = Workload("same-png", "one", "image/png", lambda: small_pngs(1))
 PHONE: Final = Workload("phone-jpeg", "one", "image/jpeg", lambda: (phone_jpeg(),))
 LARGE: Final = Workload("large-jpeg", "one", "image/jpeg", lambda: (large_jpeg(),))
 MANY: Final = Workload("256-pictures", "many", "image/png", lambda: small_pngs(256))
 GENERATE: Final = Workload("generate", "generate")
-WORKLOADS: Final = (SMALL, PHONE, LARGE, MANY, GENERATE)
+WORKLOADS: Final = (SMALL, SAME, PHONE, LARGE, MANY, GENERATE)

@@ -26,7 +26,6 @@ from fashion.manifest import Manifest
 MANIFEST_FILE: Final = "manifest.json"
 # BentoML puts its own description into every model folder of its store.
 _FOREIGN_FILES: Final = frozenset({"model.yaml"})
-_STEPS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,11 @@ class Artifact:
                 expected = [arrays[f"{name}/output/{tensor.name}"] for tensor in graph.spec.outputs]
             except KeyError as error:
                 raise DamagedArtifact(f"{probe.file} lacks the array {error} of graph {name}") from error
-            rounding = graph.spec.quantisation.rounding_error if graph.spec.quantisation else 0.0
-            tolerance = probe.absolute_tolerance + rounding
+            rounding = graph.spec.quantisation
+            tolerance = probe.absolute_tolerance + (rounding.rounding_error if rounding else 0.0)
+            steps = rounding.rounding_steps if rounding else 0
             for tensor, want, have in zip(graph.spec.outputs, expected, graph(*inputs), strict=True):
-                if not _agree(have, want, probe.relative_tolerance, tolerance):
+                if not _agree(have, want, probe.relative_tolerance, tolerance, steps):
                     raise ProbeMismatch(
                         f"Graph {name} does not reproduce its probe: output {tensor.name} is off by up to "
                         f"{_difference(have, want)}. The engine or the graph has drifted: do not serve it."
@@ -168,13 +168,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _agree(have: Array, want: Array, relative: float, absolute: float) -> bool:
-    """Whether a graph's output is what the probe wants. Integers are activations between two graphs; they may
-    be rounded the other way (see Quantisation), by a few steps."""
+def _agree(have: Array, want: Array, relative: float, absolute: float, steps: int) -> bool:
+    """Whether a graph's output is what the probe wants; integers may be off by `steps`."""
     if have.shape != want.shape:
         return False
     if np.issubdtype(want.dtype, np.integer):
-        return _largest_difference(have, want) <= _STEPS
+        return _largest_difference(have, want) <= steps
     return bool(np.allclose(have, want, rtol=relative, atol=absolute))
 
 

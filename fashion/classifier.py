@@ -4,7 +4,8 @@ Logits become answers by what the manifest carries for each kind of input (see f
 a kind without a fit of its own gets the plain softmax, no coverage and no novelty, and says so by None.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fashion.artifact import Artifact
-from fashion.engine import Array
+from fashion.engine import Array, Graph
 from fashion.errors import WrongKind
 from fashion.networks import EarlyExitNetwork, Network, joined
 from fashion.novelty import Outputs
@@ -47,8 +48,12 @@ class Classifier:
         graphs = artifact.graphs
         self.artifact: Final = artifact
         self.view_side: int | None = None
-        network = _plain_network(artifact)
-        self._networks: dict[InputKind, Network] = {"network_input": network, "photograph": network}
+        rule = artifact.manifest.early_exit
+        # Who may leave early was chosen on network inputs: a photograph goes all the way.
+        self._networks: dict[InputKind, Network] = {
+            "network_input": _network(graphs, rule.confidence if rule else None),
+            "photograph": _network(graphs, math.inf if rule else None),
+        }
         if own := graphs.get("photograph_classifier"):
             self._networks["photograph"] = Network(own, graphs.get("photograph_explainer"), MOST_VIEWS)
             self.view_side = int(own.spec.inputs[0].shape[1])
@@ -113,12 +118,12 @@ class Classifier:
         return np.array(views)
 
 
-def _plain_network(artifact: Artifact) -> Network:
-    graphs, early_exit = artifact.graphs, artifact.manifest.early_exit
-    if early_exit is None:
+def _network(graphs: Mapping[str, Graph], confidence: float | None) -> Network:
+    """The network for network inputs; with `confidence` the one with an early exit."""
+    if confidence is None:
         return Network(graphs["classifier"], graphs.get("explainer"))
     return EarlyExitNetwork(
-        graphs["classifier"], graphs["deep_classifier"], graphs.get("explainer"), early_exit.confidence
+        graphs["classifier"], graphs["deep_classifier"], graphs.get("explainer"), confidence
     )
 
 

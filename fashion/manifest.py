@@ -48,7 +48,8 @@ class Quantisation(_Strict):
 
     Processors may round to the next integer differently, so that outputs differ by a few steps:
     `rounding_error` is how far apart two ways of computing the probe were, and is allowed for beside the
-    probe's own tolerance.
+    probe's own tolerance. `rounding_steps` is the same for outputs that are integers themselves, which one
+    half of a network hands to the other; the accuracies are the whole network's then.
     """
 
     activations: Literal["uint8"] = "uint8"
@@ -59,6 +60,7 @@ class Quantisation(_Strict):
     accuracy: Annotated[float, Field(ge=0, le=1)]
     """On pictures that training never saw, as they are and mirrored."""
     rounding_error: Annotated[float, Field(ge=0)]
+    rounding_steps: Annotated[int, Field(ge=0)] = 0
 
 
 class GraphSpec(_Strict):
@@ -131,9 +133,11 @@ class EarlyExit(_Strict):
     whole network gives it.
     """
 
-    confidence: Annotated[float, Field(gt=0, le=1)]
-    """The least probability of the first half's label, by the plain softmax, at which its answer stands."""
+    confidence: Annotated[float, Field(gt=0, le=2)]
+    """The least probability of the first half's label, by the plain softmax, at which its answer stands; at
+    2 it never does."""
     pictures: Annotated[int, Field(ge=1)]
+    """Seen as they are and mirrored."""
     share: Annotated[float, Field(ge=0, le=1)]
     """Of those pictures that leave early."""
     changed: Annotated[float, Field(ge=0, le=1)]

@@ -18,6 +18,8 @@ from fashion.novelty import Outputs
 
 _FIRST_HALF: Final = [STEM_MAPS, "logits", "features", EARLY_STATISTICS]
 _ALONE: Final = (np.array([False]), np.array([True]))
+for _flags in _ALONE:
+    _flags.setflags(write=False)
 
 
 class Network:
@@ -51,7 +53,8 @@ class EarlyExitNetwork(Network):
     """
 
     def __init__(self, graph: Graph, deeper: Graph, explainer: Graph | None, confidence: float) -> None:
-        """The answer of `graph` stands where its label's probability is `confidence` or more."""
+        """The answer of `graph` stands where its label's probability is `confidence` or more: nowhere where
+        that is more than 1."""
         super().__init__(graph, explainer)
         self._deeper = deeper
         self._largest_sum = 1 / confidence

@@ -62,7 +62,9 @@ PREDICTIONS = CounterTally(
     "fashion_predictions", "Pictures classified, by predicted label", ("model", "label")
 )
 EARLY_EXITS = CounterTally(
-    "fashion_early_exits", "Pictures that half of the classifier's network was sure of", ("model",)
+    "fashion_early_exit",
+    "Pictures given to a network with an early exit, by whether half of it was sure of them",
+    ("model", "sure"),
 )
 PROBABILITY = HistogramTally("fashion_prediction_probability", "Of the predicted label", buckets=_SHARES)
 NOVELTY = HistogramTally("fashion_novelty", "How unlike the training data", buckets=_SHARES)
@@ -182,8 +184,10 @@ def _count_classified(model: str, predictions: Sequence[Prediction]) -> None:
     labels = [made.class_index for made in predictions]
     for index in set(labels):
         PREDICTIONS.inc(model, LABELS[index], amount=labels.count(index))
-    if early := [made.left_early for made in predictions].count(True):
-        EARLY_EXITS.inc(model, amount=early)
+    early = [made.left_early for made in predictions]
+    for sure, name in ((True, "true"), (False, "false")):
+        if count := early.count(sure):
+            EARLY_EXITS.inc(model, name, amount=count)
     PROBABILITY.observe_all([made.probability for made in predictions])
     NOVELTY.observe_all([made.novelty for made in predictions if made.novelty is not None])
     if strange := [made.in_distribution for made in predictions].count(False):

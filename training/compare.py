@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fashion.artifact import Artifact
-from fashion.classifier import Classifier
-from fashion.preparation import SIDE, Prepared
+from fashion.manifest import STEM_MAPS
+from fashion.preparation import SIDE
 from training.figures.style import LABEL_COLOURS, axes_grid, columns_for, new_figure, titled
 from training.timing import median_seconds
 
@@ -28,7 +28,7 @@ class Compared:
     num_parameters: int
     num_bytes: int
     milliseconds: float
-    """Median of one picture through a classifier's network or an encoder, on one thread of this machine."""
+    """Median of one picture through all of a classifier's network, or an encoder, on one thread here."""
 
 
 def compared(name: str, artifact: Artifact) -> Compared:
@@ -92,13 +92,18 @@ def comparison_figure(models: Sequence[Compared]) -> Figure:
 
 
 def _median_seconds(artifact: Artifact) -> float:
-    """Of noise, which no early exit is sure of."""
+    """All the way, early exit or not."""
     image = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE), dtype=np.uint8)
-    if artifact.manifest.kind == "classifier":
-        classifier, pictures = Classifier(artifact), [Prepared(image[0], "network_input")]
-        return median_seconds(lambda: classifier.outputs(pictures), _REPETITIONS)
-    encoder = artifact.graphs["encoder"]
-    return median_seconds(lambda: encoder(image), _REPETITIONS)
+    first = artifact.graphs["classifier" if artifact.manifest.kind == "classifier" else "encoder"]
+    deep = artifact.graphs.get("deep_classifier")
+
+    def all_the_way() -> None:
+        if deep is None:
+            first(image)
+        else:
+            deep(*first(image, outputs=[STEM_MAPS]))
+
+    return median_seconds(all_the_way, _REPETITIONS)
 
 
 def _number(value: float | None) -> str:

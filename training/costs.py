@@ -1,6 +1,7 @@
 """What a classifier costs: parameters, bytes, and time on one thread of this machine, each network apart."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from fashion.artifact import Artifact
 from fashion.classifier import Classifier
+from fashion.errors import InvalidValue
 from fashion.novelty import NoveltyScore
 from fashion.preparation import SIDE, Prepared
 from training.answers import as_network_inputs, batched_pictures
@@ -51,8 +53,9 @@ def costs_of(classifier: Classifier, images: NDArray[np.uint8], with_photographs
     settings = {name: manifest.recipe.settings[name] for name in SECTIONS if name in manifest.recipe.settings}
     own = manifest.num_parameters
     if len(settings) == len(SECTIONS):
-        recipe = with_settings(find_recipe(manifest.recipe.name), settings)
-        own = num_parameters(recipe.system.build().network)
+        with suppress(InvalidValue):  # an older release's recipe has other settings now
+            recipe = with_settings(find_recipe(manifest.recipe.name), settings)
+            own = num_parameters(recipe.system.build().network)
     pictures = as_network_inputs(images[:_ALONE])
     costs = [_cost(classifier, "network inputs", own, pictures)]
     if with_photographs and (side := classifier.view_side):

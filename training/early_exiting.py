@@ -74,9 +74,10 @@ class EarlyExitSystem(ClassifierSystem):
         ]
 
     def _terms(self, batch: Batch) -> Terms:
-        exit_, deep = self.network.both(batch.images)
-        targets = deep.logits.detach().float().softmax(dim=1)
-        answers = exit_.logits.float().log_softmax(dim=1)
+        half = self.network.first(batch.images)
+        with torch.no_grad():
+            targets = self.network.second(half.maps).logits.float().softmax(dim=1)
+        answers = half.said.logits.float().log_softmax(dim=1)
         return {
             "total": functional.kl_div(answers, targets, reduction="batchmean"),
             "error": (answers.argmax(dim=1) != batch.labels).float().mean(),
@@ -93,7 +94,7 @@ class ServedEarlyExit(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Scale inside the graph, so that serving cannot scale differently from training."""
-        early, maps = self.network.deep.begin(images.float() / 255)
-        exit_ = self.network.branch(maps)
-        deep = self.network.deep.go_on(maps)
-        return deep.logits, exit_.features, deep.feature_maps, statistics(early), exit_.logits, maps
+        half = self.network.first(images.float() / 255)
+        deep, said = self.network.second(half.maps), half.said
+        early = statistics(half.early_maps)
+        return deep.logits, said.features, deep.feature_maps, early, said.logits, half.maps

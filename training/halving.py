@@ -3,7 +3,7 @@ second.
 
 The graph is exported and turned into integers as a whole, so that both halves compute exactly what the whole
 did; then it is cut where the branch leaves. How sure the branch must be is chosen by pictures that training
-never saw, and by one rule: of all pictures, at most one in a thousand may get another label than the whole
+never saw, and by one rule: of all pictures, at most one in two thousand may get another label than the whole
 network gives it.
 """
 
@@ -22,16 +22,19 @@ from fashion.artifact import Artifact
 from fashion.classifier import softmax
 from fashion.engine import Array, Graph
 from fashion.errors import GraphMismatch
-from fashion.manifest import STEM_MAPS, EarlyExit, GraphSpec, TensorSpec
+from fashion.manifest import EARLY_STATISTICS, STEM_MAPS, EarlyExit, GraphSpec, TensorSpec
 from training.early_exiting import EXIT_LOGITS
-from training.quantise import opened
+from training.quantise import opened, rounding_errors
 from training.rewriting import rewrite_artifact
 from training.splits import Split
 
-MAX_CHANGED: Final = 0.001
+MAX_CHANGED: Final = 0.0005
 """Of all pictures: those that may leave early with another label than the whole network's."""
 
 _BATCH: Final = 64
+_VIEWS: Final = 2  # of each picture: as it is, and mirrored
+_NOBODY: Final = 2.0  # no probability is as high
+_ROUNDED_PICTURES: Final = 256
 _WHOLE: Final = "classifier"
 _DEEP: Final = "deep_classifier"
 
@@ -59,6 +62,7 @@ def with_early_exit(artifact: Artifact, split: Split, console: Console) -> Artif
     unseen = split.calibration
     images = np.concatenate([unseen.images, np.flip(unseen.images, axis=2)])
     answered = Answered(*_both(graphs, images), labels=np.tile(unseen.labels, 2))
+    specs = {name: _measured(specs[name], contents[name], graphs, images) for name in specs}
     chosen = choose(answered)
     console.print(_sentence(chosen, answered), highlight=False, soft_wrap=True)
     return rewrite_artifact(
@@ -73,14 +77,17 @@ def choose(answered: Answered) -> EarlyExit:
     """The lowest confidence at which no more than `MAX_CHANGED` of the pictures get another label."""
     confidences = softmax(answered.early).max(axis=1)
     others = answered.early.argmax(axis=1) != answered.deep.argmax(axis=1)
-    surest = np.argsort(-confidences, kind="stable")
-    changed = others[surest].cumsum()
-    allowed = int((changed <= MAX_CHANGED * len(others)).sum())
-    lowest = float(confidences[surest[allowed - 1]]) if allowed else 1.0
+    falling = np.sort(confidences)[::-1]
+    changed = others[np.argsort(-confidences, kind="stable")].cumsum()
+    next_lower = np.append(falling[1:], 0.0)
+    # After each of these the next one may be kept back: equals leave together or not at all.
+    ends = np.flatnonzero((changed <= MAX_CHANGED * len(others)) & (next_lower < falling))
+    # Half-way, so that no last digit sends one of these pictures the other way.
+    lowest = float((falling[ends[-1]] + next_lower[ends[-1]]) / 2) if len(ends) else _NOBODY
     leaving = confidences >= lowest
     return EarlyExit(
         confidence=lowest,
-        pictures=len(others),
+        pictures=len(others) // _VIEWS,
         share=float(leaving.mean()),
         changed=float((leaving & others).mean()),
     )
@@ -96,7 +103,7 @@ def halves(model: ModelProto) -> tuple[ModelProto, ModelProto]:
     if made_by[cut].op_type == "DequantizeLinear":
         cut = made_by[cut].input[0]
     extractor = Extractor(onnx.shape_inference.infer_shapes(model))
-    first = extractor.extract_model(["images"], [EXIT_LOGITS, "features", "early_statistics", cut])
+    first = extractor.extract_model(["images"], [EXIT_LOGITS, "features", EARLY_STATISTICS, cut])
     second = extractor.extract_model([cut], ["logits", "feature_maps"])
     names = {} if cut == STEM_MAPS else {STEM_MAPS: f"{STEM_MAPS}_dequantised", cut: STEM_MAPS}
     return _renamed(first, {**names, EXIT_LOGITS: "logits"}), _renamed(second, names)
@@ -119,7 +126,7 @@ def _specs(whole: GraphSpec, first: ModelProto) -> dict[str, GraphSpec]:
     handed_over = TensorSpec(
         name=STEM_MAPS, dtype="uint8" if in_integers else "float32", shape=tensors[STEM_MAPS].shape
     )
-    own = [tensors[name] for name in ("logits", "features", "early_statistics")]
+    own = [tensors[name] for name in ("logits", "features", EARLY_STATISTICS)]
     return {
         _WHOLE: whole.model_copy(update={"outputs": (*own, handed_over)}),
         _DEEP: whole.model_copy(
@@ -151,6 +158,18 @@ def _probe(artifact: Artifact, graphs: Mapping[str, Graph]) -> dict[str, Array]:
     }
 
 
+def _measured(spec: GraphSpec, content: ModelProto, graphs: Mapping[str, Graph], images: Array) -> GraphSpec:
+    """The spec of a half that computes in integers, with its own rounding errors: see Quantisation."""
+    if spec.quantisation is None:
+        return spec
+    inputs = images[:_ROUNDED_PICTURES]
+    if spec.inputs[0].name == STEM_MAPS:
+        (inputs,) = graphs[_WHOLE](inputs, outputs=[STEM_MAPS])
+    error, steps = rounding_errors(content.SerializeToString(), spec, inputs)
+    own = spec.quantisation.model_copy(update={"rounding_error": error, "rounding_steps": steps})
+    return spec.model_copy(update={"quantisation": own})
+
+
 def _outputs(graph: Graph) -> list[str]:
     return [tensor.name for tensor in graph.spec.outputs]
 
@@ -171,7 +190,7 @@ def _sentence(chosen: EarlyExit, answered: Answered) -> str:
         float((logits.argmax(axis=1) == answered.labels).mean()) for logits in (answers, answered.deep)
     )
     return (
-        f"early exit: {chosen.share:.1%} of {chosen.pictures:,} pictures never trained on leave, at a "
-        f"probability of {chosen.confidence:.4f} or more, {chosen.changed:.2%} of all with another label; "
-        f"{right:.2%} right, {all_the_way:.2%} if all went all the way"
+        f"early exit: {chosen.share:.1%} of {chosen.pictures:,} pictures never trained on, and mirrored, "
+        f"leave at a probability of {chosen.confidence:.4f} or more, {chosen.changed:.2%} of all with "
+        f"another label; {right:.2%} right, {all_the_way:.2%} if all went all the way"
     )

@@ -116,6 +116,8 @@ def _correct_biases(before: ModelProto, after: ModelProto, pictures: Array) -> N
     constants = {tensor.name: tensor for tensor in after.graph.initializer}
     for layer in layers:
         output = f"{layer.output}_DequantizeLinear_Output"
+        if output not in made_by:  # what leaves the graph keeps its name
+            output = layer.output
         found = _channel_means(after, [output], pictures)[output]
         missing = expected[layer.output].mean - found.mean
         if layer.rectified:

@@ -201,8 +201,8 @@ def _early_exit(rule: EarlyExit | None) -> list[str]:
     sentence = (
         f"Early exit: `classifier.onnx` answers what it is sure of, by a probability of "
         f"{rule.confidence:.4f} or more; the rest goes on to `deep_classifier.onnx`. Of {rule.pictures:,} "
-        f"pictures that training never saw {rule.share:.1%} leave early, {rule.changed:.2%} of all with "
-        f"another label than the whole network's."
+        f"pictures that training never saw, and mirrored, {rule.share:.1%} leave early, {rule.changed:.2%} "
+        f"of all with another label than the whole network's."
     )
     return [sentence]
 

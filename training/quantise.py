@@ -72,7 +72,7 @@ def quantise(
             pictures=len(pictures.trained),
             float_accuracy=_accuracy(artifact.graphs[name], pictures),
             accuracy=_accuracy(opened(content, spec), pictures),
-            rounding_error=_rounding_error(content, spec, pictures.trained[:_ROUNDED_PICTURES]),
+            rounding_error=rounding_errors(content, spec, pictures.trained[:_ROUNDED_PICTURES])[0],
         )
         allowed = cost_points(made) <= max_cost_points + _ROUNDING
         console.print(_sentence(name, made, max_cost_points, allowed), highlight=False, soft_wrap=True)
@@ -145,8 +145,9 @@ def opened(content: bytes, spec: GraphSpec) -> Graph:
         return Graph(path, spec)
 
 
-def _rounding_error(content: bytes, spec: GraphSpec, inputs: Array) -> float:
-    """How far apart processors may come out: twice what two ways of computing differ by here.
+def rounding_errors(content: bytes, spec: GraphSpec, inputs: Array) -> tuple[float, int]:
+    """How far apart processors may come out: twice what two ways of computing differ by here, for outputs in
+    float, and for those that are integers.
 
     Without optimisations ONNX Runtime computes the same sums in float and rounds them, which lands on the
     neighbouring integer now and then, as another processor's instructions may.
@@ -155,7 +156,11 @@ def _rounding_error(content: bytes, spec: GraphSpec, inputs: Array) -> float:
     one, other = (
         _outputs(content, spec, inputs, way) for way in (level.ORT_ENABLE_ALL, level.ORT_DISABLE_ALL)
     )
-    return 2 * max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+    apart = {True: 0.0, False: 0.0}
+    for a, b in zip(one, other, strict=True):
+        integers = np.issubdtype(a.dtype, np.integer)
+        apart[integers] = max(apart[integers], 2 * float(np.abs(a.astype(np.float64) - b).max()))
+    return apart[False], int(apart[True])
 
 
 def _outputs(

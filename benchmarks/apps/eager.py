@@ -82,9 +82,8 @@ class _FirstHalf(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """UInt8 (batch, 28, 28)."""
-        early, maps = self.network.deep.begin(images.float() / 255)
-        said = self.network.branch(maps)
-        return said.logits, said.features, statistics(early), maps
+        half = self.network.first(images.float() / 255)
+        return half.said.logits, half.said.features, statistics(half.early_maps), half.maps
 
 
 class _SecondHalf(nn.Module):
@@ -96,7 +95,7 @@ class _SecondHalf(nn.Module):
 
     def forward(self, maps: Tensor) -> tuple[Tensor, ...]:
         """Float (batch, channels, 14, 14)."""
-        answer = self.network.deep.go_on(maps)
+        answer = self.network.second(maps)
         return answer.logits, answer.feature_maps
 
 

@@ -48,14 +48,14 @@ def client(home: Path) -> Iterator[httpx.Client]:
         yield made
 
 
-def left_early(client: httpx.Client) -> float:
+def counted(client: httpx.Client, sure: str) -> float:
     families = text_string_to_metric_families(client.get("/metrics").text)
-    samples = [sample for family in families for sample in family.samples]
+    wanted = {"model": "fashion-classifier:halves", "sure": sure}
     return sum(
         sample.value
-        for sample in samples
-        if sample.name == "fashion_early_exits_total"
-        and sample.labels == {"model": "fashion-classifier:halves"}
+        for family in families
+        for sample in family.samples
+        if sample.name == "fashion_early_exit_total" and sample.labels == wanted
     )
 
 
@@ -81,9 +81,13 @@ def test_who_leaves_early_is_counted(client: httpx.Client, home: Path) -> None:
     classifier = Classifier(open_artifact(home / "drafts" / "halves"))
     pictures = [Prepared(image, "network_input") for image in IMAGES]
     expected = [made.left_early for made in classifier.classify(pictures)]
-    before = left_early(client)
+    before = [counted(client, sure) for sure in ("true", "false")]
 
     client.post("/classify", files=parts(*[png(image) for image in IMAGES]))
+    client.post("/classify", files=parts(*[png(image) for image in IMAGES]), data={"prepare": "photograph"})
 
     assert 0 < expected.count(True) < len(IMAGES)
-    assert left_early(client) - before == expected.count(True)
+    after = [counted(client, sure) for sure in ("true", "false")]
+    # A photograph goes all the way.
+    assert after[0] - before[0] == expected.count(True)
+    assert after[1] - before[1] == expected.count(False) + len(IMAGES)

@@ -4,7 +4,7 @@ The ONNX graph is the one thing that a run, a published version and a released f
 values become outputs of a copy of it, so that what is drawn is what the served network computes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -93,7 +93,14 @@ def network_layers(artifact: Artifact, graph: str, inputs: Array) -> list[Layer]
     deep = f"deep_{graph}"
     if deep in artifact.manifest.graphs:
         (maps,) = artifact.graphs[graph](inputs, outputs=[STEM_MAPS])
-        layers += layers_of(artifact, deep, maps)
+        layers += [
+            replace(
+                layer,
+                name=f"{layer.name}, second half",
+                sources=tuple(len(layers) + source if source >= 0 else -1 for source in layer.sources),
+            )
+            for layer in layers_of(artifact, deep, maps)
+        ]
     return layers
 
 

@@ -29,12 +29,22 @@ class BranchSettings:
 
 
 class Exit(NamedTuple):
-    """What the branch says: of images (batch, 28, 28), or of the maps that it branches off from."""
+    """What the branch says."""
 
     logits: Tensor
     """Float (batch, 10)."""
     features: Tensor
     """Float (batch, hidden)."""
+
+
+class FirstHalf(NamedTuple):
+    """What is computed of every picture."""
+
+    said: Exit
+    early_maps: Tensor
+    """Float (batch, channels, 28, 28): what the first layer made."""
+    maps: Tensor
+    """Float (batch, channels, 14, 14): what went into the branch, and goes into the second half."""
 
 
 class Branch(nn.Module):
@@ -79,14 +89,16 @@ class EarlyExitClassifier(nn.Module):
         self.deep.eval()
         return self
 
-    def forward(self, images: Tensor) -> Classification:
-        """What the branch says of Float (batch, 28, 28) on [0, 1], its maps before the pool as the feature
-        maps."""
+    def first(self, images: Tensor) -> FirstHalf:
+        """Of Float (batch, 28, 28) on [0, 1], up to the branch's answer."""
         early, maps = self.deep.begin(images)
-        said = self.branch(maps)
-        return Classification(said.logits, said.features, maps, early)
+        return FirstHalf(self.branch(maps), early, maps)
 
-    def both(self, images: Tensor) -> tuple[Exit, Classification]:
-        """What the branch says, and what the whole network says, of images as above."""
-        early, maps = self.deep.begin(images)
-        return self.branch(maps), self.deep.go_on(maps)._replace(early_maps=early)
+    def second(self, maps: Tensor) -> Classification:
+        """What the whole network says, from the maps of the first half."""
+        return self.deep.go_on(maps)
+
+    def forward(self, images: Tensor) -> Classification:
+        """The branch's answer, as TensorBoard draws it: what a run of this network trains."""
+        half = self.first(images)
+        return Classification(half.said.logits, half.said.features, half.maps, half.early_maps)

@@ -58,6 +58,12 @@ def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
 
 
 def _checked(current: _Section, values: Mapping[str, Any], section: str) -> _Section:
+    known = {field.name for field in dataclasses.fields(current)}  # type: ignore[arg-type]  # sections are dataclasses
+    if unknown := values.keys() - known:
+        raise InvalidValue(
+            f"There is no setting {section}.{min(unknown)}: {section} has {', '.join(sorted(known))}.",
+            field=section,
+        )
     try:
         return TypeAdapter(type(current)).validate_python(values)
     except ValidationError as error:

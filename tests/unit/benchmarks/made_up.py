@@ -26,6 +26,7 @@ def results(*made: Measured, floors: list[dict[str, dict[str, float]]] | None = 
         "load_average_before": 0.1,
         "models": ["fashion-classifier v1"],
         "workers": 2,
+        "leave_early": "48 of 64",
         "rounds": 1,
         "seconds": 1,
         "capacity": 800.0,

@@ -19,7 +19,7 @@ PICTURES = [Prepared(image, "network_input") for image in IMAGES]
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    return Classifier(tiny_early_exit(tmp_path_factory.mktemp("early") / "artifact", confidence=0.5))
+    return Classifier(tiny_early_exit(tmp_path_factory.mktemp("early") / "artifact", confidence=0.5, seed=3))
 
 
 def test_the_first_half_answers_what_it_is_sure_of_and_the_second_the_rest(classifier: Classifier) -> None:
@@ -54,14 +54,34 @@ def test_a_picture_alone_is_answered_as_among_others(classifier: Classifier) -> 
 
 def test_an_explanation_changes_no_answer_and_looks_at_the_second_half(classifier: Classifier) -> None:
     plain = classifier.classify(PICTURES)
-    for picture, made, (explained, heat) in zip(PICTURES, plain, classifier.explain(PICTURES), strict=True):
+    names = ("classifier", "deep_classifier", "explainer")
+    first, deep, explainer = (classifier.artifact.graphs[name] for name in names)
+    (evidence,) = explainer(*deep(*first(IMAGES, outputs=["stem_maps"]), outputs=["feature_maps"]))
+    explanations = classifier.explain(PICTURES)
+    compared = 0
+    for made, (explained, heat), of_labels in zip(plain, explanations, evidence, strict=True):
         assert heat is not None
-        assert heat.shape == picture.network_input.shape
         assert explained.left_early == made.left_early
         np.testing.assert_allclose(explained.by_label, made.by_label, rtol=1e-5)
+        positive = np.maximum(of_labels[made.class_index], 0)  # (7, 7), of which each makes 4x4 of the heat
+        if positive.any():
+            blocks = heat.reshape(7, 4, 7, 4).mean(axis=(1, 3))
+            assert np.corrcoef(blocks.ravel(), positive.ravel())[0, 1] > 0.9
+            compared += 1
+    assert compared > 5
 
 
-@pytest.mark.parametrize(("confidence", "leave"), [(1.0, False), (0.01, True)])
+def test_a_photograph_without_a_network_of_its_own_goes_all_the_way(classifier: Classifier) -> None:
+    photographs = [Prepared(image, "photograph") for image in IMAGES]
+    first, deep = (classifier.artifact.graphs[name] for name in ("classifier", "deep_classifier"))
+    (further,) = deep(*first(IMAGES, outputs=["stem_maps"]), outputs=["logits"])
+
+    np.testing.assert_allclose(classifier.outputs(photographs).logits, further, rtol=1e-5)
+    assert {made.left_early for made in classifier.classify(photographs)} == {False}
+    assert [made.left_early for made in classifier.classify(photographs[-1:])] == [False]
+
+
+@pytest.mark.parametrize(("confidence", "leave"), [(2.0, False), (0.01, True)])
 def test_the_manifest_says_how_sure_is_sure_enough(tmp_path: Path, confidence: float, leave: bool) -> None:
     classifier = Classifier(tiny_early_exit(tmp_path / "artifact", confidence=confidence))
 
