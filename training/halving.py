@@ -4,7 +4,8 @@ second.
 The graph is exported and turned into integers as a whole, so that both halves compute exactly what the whole
 did; then it is cut where the branch leaves. How sure the branch must be is chosen by pictures that training
 never saw, and by one rule: of all pictures, at most one in two thousand may get another label than the whole
-network gives it.
+network gives it. Those who leave are easy and the others hard, and one temperature suits both only if the
+branch's logits are scaled first.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 from onnx.utils import Extractor
 from rich.console import Console
 
@@ -23,7 +24,9 @@ from fashion.classifier import softmax
 from fashion.engine import Array, Graph
 from fashion.errors import GraphMismatch
 from fashion.manifest import EARLY_STATISTICS, STEM_MAPS, EarlyExit, GraphSpec, TensorSpec
+from training.answers import Answers, one_label_each
 from training.early_exiting import EXIT_LOGITS
+from training.probabilities import fit_scaling
 from training.quantise import opened, rounding_errors
 from training.rewriting import rewrite_artifact
 from training.splits import Split
@@ -55,13 +58,15 @@ def with_early_exit(artifact: Artifact, split: Split, console: Console) -> Artif
     spec = artifact.manifest.graphs.get(_WHOLE)
     if spec is None or EXIT_LOGITS not in {tensor.name for tensor in spec.outputs}:
         return artifact
-    first, second = halves(onnx.load(artifact.folder / spec.file))
+    unseen = split.calibration
+    images = np.concatenate([unseen.images, np.flip(unseen.images, axis=2)])
+    model = onnx.load(artifact.folder / spec.file)
+    scale = exit_scale(_answered(artifact.graphs[_WHOLE], images, np.tile(unseen.labels, _VIEWS)))
+    first, second = halves(_with_scaled_exit(model, scale))
     specs, contents = _specs(spec, first), {_WHOLE: first, _DEEP: second}
     graphs = {name: opened(contents[name].SerializeToString(), specs[name]) for name in specs}
     probe = _probe(artifact, graphs)
-    unseen = split.calibration
-    images = np.concatenate([unseen.images, np.flip(unseen.images, axis=2)])
-    answered = Answered(*_both(graphs, images), labels=np.tile(unseen.labels, 2))
+    answered = Answered(*_both(graphs, images), labels=np.tile(unseen.labels, _VIEWS))
     specs = {name: _measured(specs[name], contents[name], graphs, images) for name in specs}
     chosen = choose(answered)
     console.print(_sentence(chosen, answered), highlight=False, soft_wrap=True)
@@ -71,6 +76,21 @@ def with_early_exit(artifact: Artifact, split: Split, console: Console) -> Artif
         {specs[name].file: contents[name].SerializeToString() for name in specs},
         probe,
     )
+
+
+def exit_scale(answered: Answered) -> float:
+    """What the branch's logits are to be multiplied by, so that one temperature suits both halves.
+
+    The quotient of what suits those who would leave and those who would not.
+    """
+    leaving = softmax(answered.early).max(axis=1) >= choose(answered).confidence
+    scales = []
+    for logits, rows in ((answered.early, leaving), (answered.deep, ~leaving)):
+        if not rows.any():
+            return 1.0
+        labelled = Answers(logits[rows], logits[rows], one_label_each(answered.labels[rows]))
+        scales.append(float(fit_scaling(labelled, "temperature").scale[0]))
+    return scales[0] / scales[1]
 
 
 def choose(answered: Answered) -> EarlyExit:
@@ -107,6 +127,25 @@ def halves(model: ModelProto) -> tuple[ModelProto, ModelProto]:
     second = extractor.extract_model([cut], ["logits", "feature_maps"])
     names = {} if cut == STEM_MAPS else {STEM_MAPS: f"{STEM_MAPS}_dequantised", cut: STEM_MAPS}
     return _renamed(first, {**names, EXIT_LOGITS: "logits"}), _renamed(second, names)
+
+
+def _with_scaled_exit(model: ModelProto, scale: float) -> ModelProto:
+    """The same graph, its branch's last layer (a Gemm) multiplied by `scale`."""
+    (last,) = (node for node in model.graph.node if EXIT_LOGITS in node.output)
+    for tensor in model.graph.initializer:
+        if tensor.name in last.input[1:]:
+            scaled = (numpy_helper.to_array(tensor) * np.float32(scale)).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(scaled, tensor.name))
+    return model
+
+
+def _answered(whole: Graph, images: Array, labels: NDArray[np.int64]) -> Answered:
+    made = [
+        whole(images[start : start + _BATCH], outputs=[EXIT_LOGITS, "logits"])
+        for start in range(0, len(images), _BATCH)
+    ]
+    early, deep = (np.concatenate(parts) for parts in zip(*made, strict=True))
+    return Answered(early, deep, labels)
 
 
 def _renamed(model: ModelProto, names: Mapping[str, str]) -> ModelProto:

@@ -2,8 +2,8 @@
 
 Convolutions but the first, and what stands between them, are computed in integers: uint8 activations over
 the ranges that training pictures reach, int8 weights with a scale for each output channel. What comes before
-(the pictures' scale, the first convolution) and after (the pool, the head) stays in float, so that logits,
-features and class activation maps still agree with each other as they do in float.
+(the pictures' scale, the first convolution) and after (the pool, the head) stays in float, so that logits and
+class activation maps still agree with each other as they do in float.
 
 Weights use seven of the eight bits: on processors without VNNI, ONNX Runtime adds pairs of products in 16
 bits, which 255 * 127 twice overflows and 255 * 64 twice does not. So every processor computes the same sums.

@@ -21,7 +21,7 @@ from training.early_exiting import EarlyExitSettings, EarlyExitSystem
 from training.export import export_run
 from training.figures.layers import network_layers
 from training.fitting import fit
-from training.halving import MAX_CHANGED, Answered, choose, with_early_exit
+from training.halving import MAX_CHANGED, Answered, choose, exit_scale, with_early_exit
 from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import BranchSettings
@@ -100,7 +100,9 @@ def test_both_halves_compute_what_the_whole_did(whole: Artifact, in_integers: bo
     cut = with_early_exit(whole, SPLIT, told)
 
     first, second = cut.graphs["classifier"], cut.graphs["deep_classifier"]
-    for found, expected in zip(first(images), (early, features, statistics), strict=False):
+    scaled, *others = first(images)[:3]
+    np.testing.assert_allclose(scaled, early * np.median(scaled / early), rtol=1e-4, atol=1e-4)
+    for found, expected in zip(others, (features, statistics), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     maps = first(images, outputs=["stem_maps"])[0]
     assert maps.dtype == (np.uint8 if in_integers else np.float32)
@@ -219,6 +221,18 @@ def test_equals_leave_together_or_not_at_all() -> None:
     assert 0.8 < chosen.confidence < 0.9
     assert chosen.share == pytest.approx(1 / 3)
     assert chosen.changed == 0
+
+
+def test_the_branch_is_scaled_until_one_temperature_suits_both_halves() -> None:
+    random = np.random.default_rng(0)
+    deep = random.normal(scale=3, size=(6_000, 10)).astype(np.float32)
+    early = (deep / 2).astype(np.float32)  # half as sure as it should be
+    certainties = softmax(early).max(axis=1)
+    unsure = certainties < np.quantile(certainties, 0.4)
+    deep[unsure] = np.roll(deep[unsure], 1, axis=1)  # where the whole network says something else
+    labels = np.array([random.choice(10, p=row) for row in softmax(deep)])
+
+    assert exit_scale(Answered(early, deep, labels)) == pytest.approx(2, rel=0.1)
 
 
 def test_nobody_leaves_where_the_surest_are_wrong() -> None:
