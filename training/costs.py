@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -101,7 +102,7 @@ def _cost(classifier: Classifier, name: str, parameters: int, pictures: Sequence
     together = pictures[:_BATCH]
     with threadpool_limits(limits=1):  # numpy's products too
         classifier.classify(together)
-        alone = np.array([seconds_of(lambda: classifier.classify([picture])) for picture in pictures])  # noqa: B023
+        alone = np.array([seconds_of(partial(classifier.classify, [picture])) for picture in pictures])
         median = float(np.median(alone))
         novelty = _novelty_seconds(classifier, pictures[:1])
         batched = median_seconds(lambda: classifier.classify(together), _TOGETHER)

@@ -9,7 +9,7 @@ branch's logits are scaled first.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -61,12 +61,13 @@ def with_early_exit(artifact: Artifact, split: Split, console: Console) -> Artif
     unseen = split.calibration
     images = np.concatenate([unseen.images, np.flip(unseen.images, axis=2)])
     model = onnx.load(artifact.folder / spec.file)
-    scale = exit_scale(_answered(artifact.graphs[_WHOLE], images, np.tile(unseen.labels, _VIEWS)))
+    unscaled = _answered(artifact.graphs[_WHOLE], images, np.tile(unseen.labels, _VIEWS))
+    scale = exit_scale(unscaled)
+    answered = replace(unscaled, early=unscaled.early * np.float32(scale))
     first, second = halves(_with_scaled_exit(model, scale))
     specs, contents = _specs(spec, first), {_WHOLE: first, _DEEP: second}
     graphs = {name: opened(contents[name].SerializeToString(), specs[name]) for name in specs}
     probe = _probe(artifact, graphs)
-    answered = Answered(*_both(graphs, images), labels=np.tile(unseen.labels, _VIEWS))
     specs = {name: _measured(specs[name], contents[name], graphs, images) for name in specs}
     chosen = choose(answered)
     console.print(_sentence(chosen, answered), highlight=False, soft_wrap=True)
@@ -211,15 +212,6 @@ def _measured(spec: GraphSpec, content: ModelProto, graphs: Mapping[str, Graph],
 
 def _outputs(graph: Graph) -> list[str]:
     return [tensor.name for tensor in graph.spec.outputs]
-
-
-def _both(graphs: Mapping[str, Graph], images: Array) -> tuple[Array, Array]:
-    early, deep = [], []
-    for start in range(0, len(images), _BATCH):
-        logits, maps = graphs[_WHOLE](images[start : start + _BATCH], outputs=["logits", STEM_MAPS])
-        early.append(logits)
-        deep.append(graphs[_DEEP](maps, outputs=["logits"])[0])
-    return np.concatenate(early), np.concatenate(deep)
 
 
 def _sentence(chosen: EarlyExit, answered: Answered) -> str:
