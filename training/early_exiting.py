@@ -17,7 +17,7 @@ from fashion.errors import InvalidValue
 from fashion.manifest import EARLY_STATISTICS, STEM_MAPS
 from training.classifying import START, ClassifierSystem, example_images, explainer_graph, statistics
 from training.networks.classifiers import ResidualSettings, folded
-from training.networks.early_exit import BranchSettings, EarlyExitClassifier
+from training.networks.early_exit import BranchSettings, DeepenedClassifier, EarlyExitClassifier
 from training.systems import Batch, ExportGraph, System, Terms
 
 EXIT_LOGITS: Final = "exit_logits"
@@ -63,15 +63,7 @@ class EarlyExitSystem(ClassifierSystem):
 
     def graphs(self) -> list[ExportGraph]:
         """`classifier`, still with both answers (`halving.py` splits it), and `explainer`."""
-        served = ServedEarlyExit(folded(self.network))
-        images = example_images()
-        with torch.no_grad():
-            maps = served(images)[2]
-        outputs = ("logits", "features", "feature_maps", EARLY_STATISTICS, EXIT_LOGITS, STEM_MAPS)
-        return [
-            ExportGraph("classifier", served, (images,), ("images",), outputs),
-            explainer_graph(self.network.deep.head, maps),
-        ]
+        return early_exit_graphs(self.network)
 
     def _terms(self, batch: Batch) -> Terms:
         half = self.network.first(batch.images)
@@ -84,11 +76,24 @@ class EarlyExitSystem(ClassifierSystem):
         }
 
 
+def early_exit_graphs(network: EarlyExitClassifier | DeepenedClassifier) -> list[ExportGraph]:
+    """`classifier`, with what both halves say, and `explainer`, of the second one's last layer."""
+    served = ServedEarlyExit(folded(network))
+    images = example_images()
+    with torch.no_grad():
+        maps = served(images)[2]
+    outputs = ("logits", "features", "feature_maps", EARLY_STATISTICS, EXIT_LOGITS, STEM_MAPS)
+    return [
+        ExportGraph("classifier", served, (images,), ("images",), outputs),
+        explainer_graph(network.head, maps),
+    ]
+
+
 class ServedEarlyExit(nn.Module):
     """What is exported: UInt8 (batch, 28, 28) in; the whole network's logits and maps, the branch's features
     and logits, the first layer's statistics, and the maps between both halves."""
 
-    def __init__(self, network: EarlyExitClassifier) -> None:
+    def __init__(self, network: EarlyExitClassifier | DeepenedClassifier) -> None:
         super().__init__()
         self.network = network
 

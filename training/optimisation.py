@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
+from training.muon import Muon
 from training.ranges import Count, CountOrZero, NotNegative, Positive, Share
 
 # Where the schedule starts, as a share of its peak.
@@ -24,11 +25,13 @@ class Optimisation:
     epochs: CountOrZero = 8
     """Passes over the training pictures; 0 keeps what a recipe builds on as it is."""
     batch_size: Count = 256
-    optimiser: Literal["adamw", "sgd", "rmsprop"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "rmsprop", "muon"] = "adamw"
+    """Muon moves the kernels of convolutions, and AdamW what else there is (`muon.py`)."""
     learning_rate: Positive = 1e-2
     """The highest of the schedule."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Decay of the average of gradients, of AdamW and SGD; two networks that answer each other want less."""
+    """Decay of the average of gradients, of AdamW, SGD and Muon; two networks that answer each other want
+    less."""
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     warm_up: Share = 0.3
     """Share of all steps over which the learning rate rises; then it falls along a cosine to zero."""
@@ -71,7 +74,10 @@ def build_optimiser(
         )
     if settings.optimiser == "rmsprop":
         return RMSprop(parameters, lr=settings.learning_rate)
-    return AdamW(parameters, lr=settings.learning_rate, betas=(settings.momentum, 0.999))
+    betas = (settings.momentum, 0.999)
+    if settings.optimiser == "muon":
+        return Muon(parameters, lr=settings.learning_rate, betas=betas)
+    return AdamW(parameters, lr=settings.learning_rate, betas=betas)
 
 
 def learning_rate_share(settings: Optimisation, num_steps: int) -> Callable[[int], float]:

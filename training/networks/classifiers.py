@@ -8,6 +8,7 @@ nothing approximated.
 
 import copy
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
@@ -110,23 +111,29 @@ class ResidualClassifier(nn.Module):
 
     def begin(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The first half: what the first layer made, and the maps that go into the first residual block."""
-        first, *others = self._halves()[0]
-        early = maps = first(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
-        for layer in others:
-            maps = layer(maps)
-        return early, maps
+        return begun(self.halves()[0], images)
 
     def go_on(self, maps: Tensor) -> Classification:
         """The second half, from what `begin` made; without early maps."""
-        for layer in self._halves()[1]:
+        for layer in self.halves()[1]:
             maps = layer(maps)
         features = maps.mean(dim=(2, 3))
         return Classification(self.head(self.dropout(features)), features, maps)
 
-    def _halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
+    def halves(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """The layers before the first residual block, and those from there on but for the head."""
         layers = list(self.body)
         cut = next(place for place, layer in enumerate(layers) if isinstance(layer, ResidualBlock))
         return layers[:cut], layers[cut:]
+
+
+def begun(layers: Iterable[nn.Module], images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the first of these layers makes of images Float (batch, 28, 28) on [0, 1], and all of them."""
+    first, *others = layers
+    early = maps = first(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
+    for layer in others:
+        maps = layer(maps)
+    return early, maps
 
 
 def _halving(num_inputs: int, num_outputs: int, way: Literal["pool", "stride"]) -> list[nn.Module]:

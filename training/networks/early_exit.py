@@ -2,7 +2,8 @@
 
 Most pictures are easy. A small branch behind the first stage answers those (BranchyNet, Teerapittayanon et
 al. 2016, arXiv:1709.01686); only where it is not sure does the picture go all the way. The network that it
-branches off stays as it was trained.
+branches off stays as it was trained; in its place a larger second half may be trained, which few pictures pay
+for.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,14 @@ from torch import Tensor, nn
 
 from fashion.labels import NUM_LABELS
 from fashion.preparation import SIDE
-from training.networks.classifiers import Classification, ResidualClassifier, ResidualSettings
+from training.networks.classifiers import (
+    Classification,
+    ConvolutionBlock,
+    ResidualBlock,
+    ResidualClassifier,
+    ResidualSettings,
+    begun,
+)
 
 _SIDE_OF_BRANCH = SIDE // 4
 
@@ -98,7 +106,83 @@ class EarlyExitClassifier(nn.Module):
         """What the whole network says, from the maps of the first half."""
         return self.deep.go_on(maps)
 
+    @property
+    def head(self) -> nn.Linear:
+        """The second half's last layer."""
+        return self.deep.head
+
     def forward(self, images: Tensor) -> Classification:
         """The branch's answer, as TensorBoard draws it: what a run of this network trains."""
         half = self.first(images)
         return Classification(half.said.logits, half.said.features, half.maps, half.early_maps)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondHalfSettings:
+    """How large a second half of its own is."""
+
+    stages: tuple[Annotated[int, Field(ge=1, le=512)], Annotated[int, Field(ge=1, le=512)]] = (64, 128)
+    """Channels of its maps of 14x14 and of 7x7; each stage has a convolution and a residual block."""
+
+
+class SecondHalf(nn.Module):
+    """Maps (batch, channels, 14, 14) to a Classification, without early maps."""
+
+    def __init__(self, num_inputs: int, settings: SecondHalfSettings) -> None:
+        super().__init__()
+        large, small = settings.stages
+        self.body = nn.Sequential(
+            ConvolutionBlock(num_inputs, large),
+            ResidualBlock(large, large),
+            nn.MaxPool2d(2),
+            ConvolutionBlock(large, small),
+            ResidualBlock(small, small),
+        )
+        self.head = nn.Linear(small, NUM_LABELS)
+
+    def forward(self, maps: Tensor) -> Classification:
+        """Ends as a ResidualClassifier does, so that its class activation maps are exact."""
+        maps = self.body(maps)
+        features = maps.mean(dim=(2, 3))
+        return Classification(self.head(features), features, maps)
+
+
+class DeepenedClassifier(nn.Module):
+    """The first half and the branch of an EarlyExitClassifier, which stay as they are, and a second half."""
+
+    def __init__(
+        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
+    ) -> None:
+        super().__init__()
+        self.beginning = nn.ModuleList(ResidualClassifier(network).halves()[0]).requires_grad_(False)
+        self.branch = Branch(2 * network.width, branch).requires_grad_(False)
+        self.second = SecondHalf(2 * network.width, second_half)
+        self.train()
+
+    def take_over(self, trained: EarlyExitClassifier) -> None:
+        """Take its first half and its branch."""
+        self.beginning.load_state_dict(nn.ModuleList(trained.deep.halves()[0]).state_dict())
+        self.branch.load_state_dict(trained.branch.state_dict())
+
+    def train(self, mode: bool = True) -> "DeepenedClassifier":
+        """Only the second half trains: the norms before it keep their statistics."""
+        super().train(mode)
+        self.beginning.eval()
+        self.branch.eval()
+        return self
+
+    @property
+    def head(self) -> nn.Linear:
+        """The second half's last layer."""
+        return self.second.head
+
+    def first(self, images: Tensor) -> FirstHalf:
+        """Of Float (batch, 28, 28) on [0, 1], up to the branch's answer."""
+        early, maps = begun(self.beginning, images)
+        return FirstHalf(self.branch(maps), early, maps)
+
+    def forward(self, images: Tensor) -> Classification:
+        """What the second half says, whatever the branch says: what a run of this network trains."""
+        half = self.first(images)
+        answer: Classification = self.second(half.maps)
+        return answer._replace(early_maps=half.early_maps)

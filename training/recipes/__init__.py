@@ -7,6 +7,7 @@ from fashion.errors import InvalidValue
 from training.recipes.classifiers import (
     classifier,
     classifier_averaged,
+    classifier_branched,
     classifier_mixed,
     classifier_pruned,
     classifier_released,
@@ -29,6 +30,7 @@ RECIPES: Final[dict[str, Callable[[], Recipe]]] = {
     "classifier-whole": classifier_whole,
     "classifier-averaged": classifier_averaged,
     "classifier-taught": classifier_taught,
+    "classifier-branched": classifier_branched,
     "classifier-small": classifier_small,
     "photograph-classifier": photograph_classifier,
     "photograph-released": photograph_released,

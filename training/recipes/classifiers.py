@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
+from training.deepening import DeepenedSettings
 from training.distilling import DistilledSettings
 from training.early_exiting import EarlyExitSettings
 from training.networks.classifiers import ResidualSettings
@@ -110,19 +111,43 @@ def classifier_pruned() -> Recipe:
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: the pruned network, and a branch that answers what is easy.
-
-    Its artifact holds the network for photographs as well.
-    """
+def classifier_branched() -> Recipe:
+    """The pruned network, and a branch that answers what is easy."""
     course = classifier_pruned()
     return replace(
         course,
-        name="classifier-released",
-        summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
+        name="classifier-branched",
+        summary="the pruned network and an early exit: trains the network, then a branch for easy pictures",
         system=EarlyExitSettings(_SERVED),
         optimisation=Optimisation(
             epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
+        ),
+        builds_on={START: course},
+    )
+
+
+def classifier_released() -> Recipe:
+    """The one that is served: what does not leave early goes into a second half that is larger than what it
+    replaces.
+
+    Its artifact holds the network for photographs as well.
+    """
+    course = classifier_branched()
+    return replace(
+        course,
+        name="classifier-released",
+        summary="the classifier behind the release: easy pictures leave early, hard ones get a larger half",
+        system=DeepenedSettings(_SERVED),
+        optimisation=Optimisation(
+            epochs=80,
+            batch_size=384,
+            optimiser="muon",
+            learning_rate=6e-3,
+            momentum=0.95,
+            warm_up=0.1,
+            weight_decay=0.1,
+            average_decay=0.999,
+            refit=True,
         ),
         builds_on={START: course},
         joins={"photographs": photograph_released()},

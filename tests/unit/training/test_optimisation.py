@@ -13,7 +13,7 @@ def two_parts() -> nn.ModuleDict:
     return nn.ModuleDict({"quick": nn.Linear(2, 2), "slow": nn.Linear(2, 2)})
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "rmsprop", "muon"])
 def test_a_part_moves_with_its_share_of_the_learning_rate(optimiser: str) -> None:
     network = two_parts()
     settings = Optimisation(optimiser=optimiser, learning_rate=1e-2, weight_decay=0.0)  # type: ignore[arg-type]  # a Literal

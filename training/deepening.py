@@ -1,0 +1,96 @@
+"""A larger second half as a system: it learns what the branch of a trained early exit is unsure of.
+
+`build_on` takes the classifier with its branch. Of the pictures that are shown, moved and erased, those that
+the branch is sure of are passed over, but for a few: they would teach nothing, and in use they never come
+here. So an epoch costs what its hard pictures cost, and the second half may be larger than what it replaces:
+one picture in five pays for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fashion.errors import InvalidValue
+from training.classifying import START, ClassifierSystem
+from training.early_exiting import EarlyExitSystem, early_exit_graphs
+from training.networks.classifiers import ResidualSettings
+from training.networks.early_exit import BranchSettings, DeepenedClassifier, FirstHalf, SecondHalfSettings
+from training.ranges import Share
+from training.systems import Batch, ExportGraph, System, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class DeepenedSettings:
+    """What to build: network and branch are those of the recipe that this one builds on."""
+
+    network: ResidualSettings = field(default_factory=ResidualSettings)
+    branch: BranchSettings = field(default_factory=BranchSettings)
+    second_half: SecondHalfSettings = field(default_factory=SecondHalfSettings)
+    sure: Share = 0.85
+    """The branch's highest probability from which on a picture counts as easy."""
+    easy_kept: Share = 0.1
+    """Of the easy pictures, those that are learned from all the same, so that nothing is unknown here."""
+
+    def build(self) -> "DeepenedSystem":
+        """A fresh second half; `build_on` gives it what comes before."""
+        return DeepenedSystem(self)
+
+
+class DeepenedSystem(ClassifierSystem):
+    """Cross-entropy in nats an image, over the pictures that the branch is unsure of and a few more."""
+
+    network: DeepenedClassifier
+
+    def __init__(self, settings: DeepenedSettings) -> None:
+        network = DeepenedClassifier(settings.network, settings.branch, settings.second_half)
+        super().__init__(network, label_smoothing=0.0)
+        self.sure = settings.sure
+        self.easy_kept = settings.easy_kept
+
+    def build_on(self, trained: Mapping[str, System]) -> None:
+        """Take first half and branch of the classifier named `start`; raises InvalidValue where there is none
+        with a branch, or another part."""
+        start = trained.get(START)
+        if trained.keys() != {START} or not isinstance(start, EarlyExitSystem):
+            raise InvalidValue(
+                f"A second half builds on one trained classifier with an early exit, {START!r}; came: "
+                f"{[*trained]}.",
+                field="builds_on",
+            )
+        self.network.take_over(start.network)
+
+    def training_terms(self, batch: Batch, progress: float) -> Terms:
+        """`total` is the cross-entropy; `error` the share of wrong answers, of the pictures learned from;
+        `learned_from` their share."""
+        with torch.no_grad():
+            half = self.network.first(batch.images)
+        chosen = ~self._leave(half)
+        chosen |= torch.rand(len(batch), device=chosen.device) < self.easy_kept
+        chosen[0] = True  # so that there is one
+        logits = self.network.second(half.maps[chosen]).logits.float()
+        return {
+            "total": functional.cross_entropy(logits, batch.targets[chosen]),
+            "error": (logits.argmax(dim=1) != batch.labels[chosen]).float().mean(),
+            "learned_from": chosen.float().mean(),
+        }
+
+    def validation_terms(self, batch: Batch) -> Terms:
+        """Of all pictures, each answered by the half that would answer it: `total` in nats, `error`."""
+        half = self.network.first(batch.images)
+        deep = self.network.second(half.maps).logits.float()
+        logits = torch.where(self._leave(half)[:, None], half.said.logits.float(), deep)
+        return {
+            "total": functional.cross_entropy(logits, batch.targets),
+            "error": (logits.argmax(dim=1) != batch.labels).float().mean(),
+        }
+
+    def graphs(self) -> list[ExportGraph]:
+        """`classifier`, still with both answers (`halving.py` splits it), and `explainer`."""
+        return early_exit_graphs(self.network)
+
+    def _leave(self, half: FirstHalf) -> Tensor:
+        """Bool (batch,): whom the branch is sure of."""
+        return half.said.logits.float().softmax(dim=1).amax(dim=1) >= self.sure
