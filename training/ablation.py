@@ -52,6 +52,9 @@ CLASSIFIER_VARIANTS: Final = (
     Variant("with averaged weights", ("average_decay=0.998",)),
     Variant("max pools instead of strides", ("downsampling=pool",)),
     Variant("with CutMix and random erasing", ("cutmix=0.5", "erase=0.5")),
+    Variant("Muon instead of AdamW", ("optimiser=muon", "momentum=0.95")),
+    Variant("with MixUp", ("mixup=0.2",)),
+    Variant("with RandAugment", ("rand_augment=2",)),
 )
 """In the order of interest: a study that is stopped early has the first of them whole."""
 

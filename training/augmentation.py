@@ -13,7 +13,8 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from fashion.labels import NUM_LABELS
-from training.ranges import NotNegative, Share
+from training.rand_augment import rand_augment
+from training.ranges import CountOrZero, NotNegative, Share
 from training.systems import Batch
 
 
@@ -25,6 +26,10 @@ class Augmentation:
     """Probability of mirroring left to right."""
     shift: Annotated[int, Field(ge=0, le=14)] = 0
     """Furthest move in pixels, in each direction; what moves in is black."""
+    rand_augment: CountOrZero = 0
+    """Operations that each picture is changed by (RandAugment: `rand_augment.py`)."""
+    magnitude: Share = 0.3
+    """How far each of those goes."""
     erase: Share = 0.0
     """Probability of overwriting a rectangle with noise (random erasing, arXiv:1708.04896)."""
     erase_largest: Annotated[float, Field(ge=0.02, le=1)] = 0.3
@@ -52,6 +57,8 @@ def augment(images: Tensor, labels: Tensor, settings: Augmentation, generator: G
     if settings.flip:
         mirrored = _uniform(images, generator) < settings.flip
         images = torch.where(mirrored[:, None, None], images.flip(-1), images)
+    if settings.rand_augment:
+        images = rand_augment(images, settings.rand_augment, settings.magnitude, generator)
     if settings.erase:
         images = _erased(images, settings, generator)
     return _mixed(plain(images, labels), settings, generator)

@@ -64,6 +64,12 @@ def _checked(current: _Section, values: Mapping[str, Any], section: str) -> _Sec
             f"There is no setting {section}.{min(unknown)}: {section} has {', '.join(sorted(known))}.",
             field=section,
         )
+    groups = {name for name in known if dataclasses.is_dataclass(getattr(current, name))}
+    if lacking := groups - values.keys():
+        raise InvalidValue(
+            f"The settings lack all of {section}.{min(lacking)}: they are of what this recipe trained before.",
+            field=section,
+        )
     try:
         return TypeAdapter(type(current)).validate_python(values)
     except ValidationError as error:

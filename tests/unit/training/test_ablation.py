@@ -44,4 +44,4 @@ def test_what_is_finished_is_kept_and_another_studys_rows_are_refused(tmp_path):
 
 
 def test_every_variant_of_the_classifier_is_one_its_recipe_knows():
-    assert len(list(Study.of_recipe("classifier", ["epochs=2"], 3, None).runs())) == 27
+    assert len(list(Study.of_recipe("classifier", ["epochs=2"], 3, None).runs())) == 36

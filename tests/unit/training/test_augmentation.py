@@ -6,7 +6,7 @@ from training.augmentation import Augmentation, augment, plain
 from training.batches import Epoch, Examples, derived_seed
 
 EXAMPLES = Examples.of(stripes(64))
-EVERYTHING = Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4, cutmix=0.4)
+EVERYTHING = Augmentation(flip=0.5, shift=2, rand_augment=1, erase=0.5, mixup=0.4, cutmix=0.4)
 
 
 def changed(settings, seed=0, images=EXAMPLES.images):
@@ -28,6 +28,7 @@ def test_the_default_changes_nothing_but_the_scale():
         Augmentation(flip=0.5),
         Augmentation(shift=2),
         Augmentation(erase=0.9),
+        Augmentation(rand_augment=2),
         Augmentation(mixup=1.0),
         Augmentation(cutmix=1.0),
         EVERYTHING,

@@ -64,3 +64,20 @@ def test_every_setting_has_a_dotted_name():
     names = flat_settings(find_recipe("classifier"))
 
     assert {"system.network.width", "optimisation.epochs", "augmentation.shift"} <= names.keys()
+
+
+def test_settings_of_what_a_recipe_trained_before_are_refused():
+    recipe = find_recipe("classifier-released")
+    settings = settings_of(recipe)
+    del settings["system"]["second_half"]
+
+    with pytest.raises(InvalidValue, match=r"lack all of system\.second_half"):
+        with_settings(recipe, settings)
+
+
+def test_a_setting_that_is_younger_than_a_run_has_its_default():
+    recipe = find_recipe("classifier")
+    settings = settings_of(recipe)
+    del settings["augmentation"]["erase"], settings["system"]["network"]["first"]
+
+    assert with_settings(recipe, settings) == recipe
