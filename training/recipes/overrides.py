@@ -67,7 +67,7 @@ def _checked(current: _Section, values: Mapping[str, Any], section: str) -> _Sec
     groups = {name for name in known if dataclasses.is_dataclass(getattr(current, name))}
     if lacking := groups - values.keys():
         raise InvalidValue(
-            f"The settings lack all of {section}.{min(lacking)}: they are of what this recipe trained before.",
+            f"The settings lack all of {section}.{min(lacking)}: this recipe trained something else then.",
             field=section,
         )
     try:
