@@ -33,7 +33,8 @@ class NetworkCost:
     """Of one network, without decoding and preparing its pictures."""
 
     name: str
-    num_parameters: int
+    num_parameters: int | None
+    """None where the recipe trains something else today, and only the sum of all networks is known."""
     milliseconds: float
     """Median for one picture, answer included."""
     mean_milliseconds: float
@@ -51,20 +52,28 @@ def costs_of(classifier: Classifier, images: NDArray[np.uint8], with_photographs
     """Time the network for network inputs on `images` (count, 28, 28), one after the other, and the one for
     photographs if there is one on noise: without an early exit nothing depends on what is on a picture."""
     manifest = classifier.artifact.manifest
-    settings = {name: manifest.recipe.settings[name] for name in SECTIONS if name in manifest.recipe.settings}
-    own = manifest.num_parameters
-    if len(settings) == len(SECTIONS):
-        with suppress(InvalidValue):  # an older release's recipe has other settings now
-            recipe = with_settings(find_recipe(manifest.recipe.name), settings)
-            own = num_parameters(recipe.system.build().network)
+    own = _own_parameters(classifier)
     pictures = as_network_inputs(images[:_ALONE])
     costs = [_cost(classifier, "network inputs", own, pictures)]
     if with_photographs and (side := classifier.view_side):
         views = np.random.default_rng(0).integers(0, 256, (_BATCH, side, side, 3), dtype=np.uint8)
         blank = np.zeros((SIDE, SIDE), np.uint8)
         photographs = [Prepared(blank, "photograph", view=views[turn % _BATCH]) for turn in range(_VIEWS)]
-        costs.append(_cost(classifier, "photographs", manifest.num_parameters - own, photographs))
+        others = None if own is None else manifest.num_parameters - own
+        costs.append(_cost(classifier, "photographs", others, photographs))
     return costs
+
+
+def _own_parameters(classifier: Classifier) -> int | None:
+    """Of the network for network inputs alone: see NetworkCost."""
+    manifest = classifier.artifact.manifest
+    if classifier.view_side is None:
+        return manifest.num_parameters
+    settings = manifest.recipe.settings
+    with suppress(InvalidValue, KeyError):  # an older release's recipe has other settings now
+        recipe = with_settings(find_recipe(manifest.recipe.name), {name: settings[name] for name in SECTIONS})
+        return num_parameters(recipe.system.build().network)
+    return None
 
 
 def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
@@ -80,7 +89,7 @@ def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
     rows = [
         (
             cost.name,
-            cost.num_parameters,
+            "-" if cost.num_parameters is None else cost.num_parameters,
             cost.milliseconds,
             cost.mean_milliseconds,
             f"{cost.novelty_share:.1%}",
@@ -98,7 +107,9 @@ def costs_table(artifact: Artifact, costs: Sequence[NetworkCost]) -> Table:
     return Table("Cost, on one thread", columns, rows, " ".join(sentences))
 
 
-def _cost(classifier: Classifier, name: str, parameters: int, pictures: Sequence[Prepared]) -> NetworkCost:
+def _cost(
+    classifier: Classifier, name: str, parameters: int | None, pictures: Sequence[Prepared]
+) -> NetworkCost:
     together = pictures[:_BATCH]
     with threadpool_limits(limits=1):  # numpy's products too
         classifier.classify(together)

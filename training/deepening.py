@@ -2,8 +2,8 @@
 
 `build_on` takes the classifier with its branch. Of the pictures that are shown, moved and erased, those that
 the branch is sure of are passed over, but for a few: they would teach nothing, and in use they never come
-here. So an epoch costs what its hard pictures cost, and the second half may be larger than what it replaces:
-one picture in five pays for it.
+here. So an epoch costs what its hard pictures cost. In use, where nothing is erased, fewer come here, and so
+the second half may be larger than what it replaces.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,8 @@ class DeepenedSettings:
     branch: BranchSettings = field(default_factory=BranchSettings)
     second_half: SecondHalfSettings = field(default_factory=SecondHalfSettings)
     sure: Share = 0.85
-    """The branch's highest probability from which on a picture counts as easy."""
+    """The branch's highest probability from which on a picture counts as easy in training; who leaves in use
+    is chosen afterwards, by what both halves say (`halving.py`)."""
     easy_kept: Share = 0.1
     """Of the easy pictures, those that are learned from all the same, so that nothing is unknown here."""
 
@@ -63,8 +64,8 @@ class DeepenedSystem(ClassifierSystem):
         self.network.take_over(start.network)
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
-        """`total` is the cross-entropy; `error` the share of wrong answers, of the pictures learned from;
-        `learned_from` their share."""
+        """`total` is the cross-entropy and `error` the share of wrong answers, both of the pictures that are
+        learned from; `learned_from` is their share."""
         with torch.no_grad():
             half = self.network.first(batch.images)
         chosen = ~self._leave(half)
@@ -78,7 +79,8 @@ class DeepenedSystem(ClassifierSystem):
         }
 
     def validation_terms(self, batch: Batch) -> Terms:
-        """Of all pictures, each answered by the half that would answer it: `total` in nats, `error`."""
+        """Of all pictures, each answered by the second half unless the branch is sure: `total` in nats,
+        `error`."""
         half = self.network.first(batch.images)
         deep = self.network.second(half.maps).logits.float()
         logits = torch.where(self._leave(half)[:, None], half.said.logits.float(), deep)

@@ -123,10 +123,11 @@ def evaluate_classifier(classifier: Classifier, material: Material) -> Report:
     figures |= {f"novel_{str(row[0]).replace(' ', '_')}": float(row[2]) for row in novelty.rows}
     costs = costs_of(classifier, material.dataset.images, photographs is not None)
     figures |= {
-        "num_parameters": costs[0].num_parameters,
         "milliseconds_a_picture": costs[0].milliseconds,
         "mean_milliseconds_a_picture": costs[0].mean_milliseconds,
     }
+    if costs[0].num_parameters is not None:
+        figures["num_parameters"] = costs[0].num_parameters
     if measured.answers.left_early is not None:
         figures["left_early"] = float(measured.answers.left_early.mean())
     held_to = goals_table(CLASSIFIER_GOALS, figures)

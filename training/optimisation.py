@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 
-from training.muon import Muon
+from training.muon import KERNELS, Muon
 from training.ranges import Count, CountOrZero, NotNegative, Positive, Share
 
 # Where the schedule starts, as a share of its peak.
@@ -26,7 +26,8 @@ class Optimisation:
     """Passes over the training pictures; 0 keeps what a recipe builds on as it is."""
     batch_size: Count = 256
     optimiser: Literal["adamw", "sgd", "rmsprop", "muon"] = "adamw"
-    """Muon moves the kernels of convolutions, and AdamW what else there is (`muon.py`)."""
+    """Muon moves the kernels of convolutions, all whose inputs reach all their outputs, and AdamW what else
+    there is (`muon.py`)."""
     learning_rate: Positive = 1e-2
     """The highest of the schedule."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -55,19 +56,25 @@ class Optimisation:
 def build_optimiser(
     network: nn.Module, settings: Optimisation, shares: Mapping[str, float] | None = None
 ) -> Optimizer:
-    """The optimiser, with weight decay on matrices and kernels only.
+    """The optimiser, with weight decay on matrices and kernels only; Muon's groups also tell kernels.
 
     `shares` of the learning rate are for parts of the network, by name; other parts move with all of it.
     """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    muon = settings.optimiser == "muon"
+    kernels = _kernels(network) if muon else set()
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             share = next(
                 (part for start, part in (shares or {}).items() if name.startswith(f"{start}.")), 1.0
             )
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((share * settings.learning_rate, decay), []).append(parameter)
-    parameters = [{"params": own, "lr": rate, "weight_decay": decay} for (rate, decay), own in groups.items()]
+            key = (share * settings.learning_rate, decay, parameter in kernels)
+            groups.setdefault(key, []).append(parameter)
+    parameters = [
+        {"params": own, "lr": rate, "weight_decay": decay, **({KERNELS: is_kernel} if muon else {})}
+        for (rate, decay, is_kernel), own in groups.items()
+    ]
     if settings.optimiser == "sgd":
         return SGD(
             parameters, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.momentum > 0
@@ -75,9 +82,14 @@ def build_optimiser(
     if settings.optimiser == "rmsprop":
         return RMSprop(parameters, lr=settings.learning_rate)
     betas = (settings.momentum, 0.999)
-    if settings.optimiser == "muon":
+    if muon:
         return Muon(parameters, lr=settings.learning_rate, betas=betas)
     return AdamW(parameters, lr=settings.learning_rate, betas=betas)
+
+
+def _kernels(network: nn.Module) -> set[nn.Parameter]:
+    """Of convolutions that are one matrix: not of transposed ones, nor where channels are kept apart."""
+    return {layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.groups == 1}
 
 
 def learning_rate_share(settings: Optimisation, num_steps: int) -> Callable[[int], float]:

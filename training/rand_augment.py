@@ -2,7 +2,7 @@
 
 Solarising, posterising and equalising are left out: on a grey garment on black they invent patterns. All
 pictures of a batch are changed at once, each by operations of its own: moves, rotations and shears become one
-affine map, so that the picture is sampled once however many there are.
+affine map, so that the picture is sampled once however many there are, and tones come after it.
 """
 
 import math
@@ -36,16 +36,18 @@ def rand_augment(images: Tensor, count: int, magnitude: float, generator: Genera
     size = (count, len(images))
     drawn = torch.randint(len(OPERATIONS), size, generator=generator, device=images.device)
     signs = torch.randint(2, size, generator=generator, device=images.device) * 2 - 1
-    amounts = {
-        name: (drawn == place) * signs * magnitude for place, name in enumerate(OPERATIONS)
-    }  # each (count, batch), 0 where another operation was drawn
-    changed = _moved(images.float(), amounts)
-    brighter = (1 + _TONE * amounts["brightness"]).prod(dim=0)
-    contrast = (1 + _TONE * amounts["contrast"]).prod(dim=0)
-    changed = changed * brighter[:, None, None]
-    mean = changed.mean(dim=(1, 2), keepdim=True)
-    changed = mean + contrast[:, None, None] * (changed - mean)
-    return changed.round().clamp(0, 255).to(torch.uint8)
+    amounts = {name: (drawn == place) * signs * magnitude for place, name in enumerate(OPERATIONS)}
+    return changed_by(images, amounts)
+
+
+def changed_by(images: Tensor, amounts: dict[str, Tensor]) -> Tensor:
+    """UInt8 (batch, side, side), changed by each operation's amounts (count, batch) from -1 to 1; where they
+    are 0, it does nothing."""
+    moved = _moved(images.float(), amounts)
+    brighter = moved * (1 + _TONE * amounts["brightness"]).prod(dim=0)[:, None, None]
+    mean = brighter.mean(dim=(1, 2), keepdim=True)
+    contrast = (1 + _TONE * amounts["contrast"]).prod(dim=0)[:, None, None]
+    return (mean + contrast * (brighter - mean)).round().clamp(0, 255).to(torch.uint8)
 
 
 def _moved(images: Tensor, amounts: dict[str, Tensor]) -> Tensor:

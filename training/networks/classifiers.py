@@ -128,7 +128,8 @@ class ResidualClassifier(nn.Module):
 
 
 def begun(layers: Iterable[nn.Module], images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the first of these layers makes of images Float (batch, 28, 28) on [0, 1], and all of them."""
+    """What the first of these layers makes of images Float (batch, 28, 28) on [0, 1], and what all of them
+    make."""
     first, *others = layers
     early = maps = first(((images - PIXEL_MEAN) / PIXEL_DEVIATION).unsqueeze(1))
     for layer in others:

@@ -2,8 +2,8 @@
 
 Most pictures are easy. A small branch behind the first stage answers those (BranchyNet, Teerapittayanon et
 al. 2016, arXiv:1709.01686); only where it is not sure does the picture go all the way. The network that it
-branches off stays as it was trained; in its place a larger second half may be trained, which few pictures pay
-for.
+branches off stays as it was trained; a larger second half may be trained in place of its own, for few
+pictures pay for it.
 """
 
 from dataclasses import dataclass

@@ -52,7 +52,11 @@ def with_overrides(recipe: Recipe, assignments: Sequence[str]) -> Recipe:
 
 
 def with_settings(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe with all settings replaced by nested plain values, checked; raises InvalidValue."""
+    """The recipe with all settings replaced by nested plain values, checked.
+
+    A value that is missing has its default. Raises InvalidValue for unknown names, for bad values, and where
+    a whole group of the system's is missing, for then another system was trained.
+    """
     checked = {name: _checked(getattr(recipe, name), settings[name], name) for name in SECTIONS}
     return dataclasses.replace(recipe, **checked)
 
@@ -65,9 +69,10 @@ def _checked(current: _Section, values: Mapping[str, Any], section: str) -> _Sec
             field=section,
         )
     groups = {name for name in known if dataclasses.is_dataclass(getattr(current, name))}
-    if lacking := groups - values.keys():
+    if section == "system" and (lacking := groups - values.keys()):
         raise InvalidValue(
-            f"The settings lack all of {section}.{min(lacking)}: this recipe trained something else then.",
+            f"The settings have no system.{min(lacking)}: they are of a run from when this recipe trained "
+            f"something else.",
             field=section,
         )
     try:

@@ -75,12 +75,14 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path):
     assert figures(first) != figures(other)
 
 
-def test_a_run_that_was_interrupted_ends_exactly_like_one_that_was_not(tmp_path):
-    whole_folder, whole = run(tmp_path / "whole", *RESTLESS)
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_run_that_was_interrupted_ends_exactly_like_one_that_was_not(tmp_path, optimiser):
+    restless = (*RESTLESS, f"optimiser={optimiser}")
+    whole_folder, whole = run(tmp_path / "whole", *restless)
 
     with pytest.raises(Interrupted) as stopped:
-        run(tmp_path / "parts", *RESTLESS, callbacks=[StopAt(25)])  # ten steps an epoch
-    folder, resumed = run(tmp_path / "parts", *RESTLESS, resume=True)
+        run(tmp_path / "parts", *restless, callbacks=[StopAt(25)])  # ten steps an epoch
+    folder, resumed = run(tmp_path / "parts", *restless, resume=True)
 
     assert stopped.value.epochs_done == 2
     assert figures(resumed) == figures(whole)

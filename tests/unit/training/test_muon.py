@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.muon import Muon, orthogonal
+from training.muon import KERNELS, Muon, orthogonal
+from training.optimisation import Optimisation, build_optimiser
 
 RATE = 1e-2
 
@@ -17,8 +18,12 @@ def network() -> nn.Sequential:
 
 
 def optimiser_of(layers: nn.Module, weight_decay: float = 0.0) -> Muon:
-    group = {"params": list(layers.parameters()), "weight_decay": weight_decay}
-    return Muon([group], lr=RATE, betas=(0.9, 0.999))
+    groups = [
+        {"params": own, "weight_decay": weight_decay, KERNELS: is_kernel}
+        for is_kernel in (True, False)
+        if (own := [each for each in layers.parameters() if (each.ndim == 4) == is_kernel])
+    ]
+    return Muon(groups, lr=RATE, betas=(0.9, 0.999))
 
 
 def take_steps(layers: nn.Module, optimiser: torch.optim.Optimizer, seeds: range) -> None:
@@ -42,6 +47,31 @@ def test_the_directions_stay_and_their_lengths_become_one(shape: tuple[int, int]
     torch.testing.assert_close(lengths, torch.diag(lengths.diagonal()), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("shape", [(5, 2, 3, 3), (40, 2, 3, 3)])
+def test_kernels_move_as_torchs_muon_moves_the_same_matrix(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    kernel = nn.Parameter(torch.randn(shape).to(memory_format=torch.channels_last))
+    matrix = nn.Parameter(kernel.detach().flatten(1).clone())
+    ours = Muon(
+        [{"params": [kernel], "lr": 3 * RATE, "weight_decay": 0.1, KERNELS: True}],
+        lr=RATE,
+        betas=(0.8, 0.999),
+    )
+    theirs = torch.optim.Muon(
+        [matrix], lr=3 * RATE, weight_decay=0.1, momentum=0.8, adjust_lr_fn="match_rms_adamw"
+    )
+    for seed in range(4):
+        gradient = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        kernel.grad, matrix.grad = gradient.clone(), gradient.flatten(1)
+        before, given = matrix.detach().clone(), kernel.grad
+        ours.step()
+        theirs.step()
+        assert kernel.grad is given
+        # It computes in bfloat16, of eight bits.
+        length = float((matrix.detach() - before).norm())
+        assert float((kernel.detach().flatten(1) - matrix.detach()).norm()) < 0.05 * (seed + 1) * length
+
+
 def test_a_kernels_step_has_the_size_of_adamws() -> None:
     layers = network()
     kernel = layers[0].weight
@@ -53,6 +83,20 @@ def test_a_kernels_step_has_the_size_of_adamws() -> None:
     assert float(step.square().mean().sqrt()) == pytest.approx(0.2 * RATE, rel=0.2)
     lengths = torch.linalg.svdvals(step)
     assert float(lengths.max() / lengths.min()) < 2
+
+
+def test_transposed_and_depthwise_kernels_are_no_matrices() -> None:
+    layers = nn.ModuleDict(
+        {
+            "plain": nn.Conv2d(2, 4, 3),
+            "depthwise": nn.Conv2d(4, 4, 3, groups=4),
+            "transposed": nn.ConvTranspose2d(4, 2, 3),
+            "dense": nn.Linear(4, 2),
+        }
+    )
+    groups = build_optimiser(layers, Optimisation(optimiser="muon")).param_groups
+    found = [parameter for group in groups if group[KERNELS] for parameter in group["params"]]
+    assert found == [layers["plain"].weight]
 
 
 def test_all_but_kernels_move_as_by_adamw() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.rand_augment import OPERATIONS, rand_augment
+from training.rand_augment import OPERATIONS, changed_by, rand_augment
 
 
 def bars(count: int) -> Tensor:
@@ -18,11 +18,10 @@ def changed(images: Tensor, count: int = 1, magnitude: float = 0.3, seed: int = 
     return rand_augment(images, count, magnitude, torch.Generator().manual_seed(seed))
 
 
-def centres(images: Tensor) -> Tensor:
-    """Float (count, 2): down and to the right of the middle, in pixels, weighed by brightness."""
-    weights = images.float() / images.float().sum(dim=(1, 2), keepdim=True)
-    places = torch.arange(28) - 13.5
-    return torch.stack([(weights.sum(2) * places).sum(1), (weights.sum(1) * places).sum(1)], dim=1)
+def by(name: str, amount: float, images: Tensor) -> Tensor:
+    """One operation on each picture."""
+    amounts = {each: torch.full((1, len(images)), amount if each == name else 0.0) for each in OPERATIONS}
+    return changed_by(images, amounts)
 
 
 def test_no_magnitude_changes_nothing() -> None:
@@ -35,29 +34,48 @@ def test_one_in_as_many_as_there_are_operations_stays_as_it_is() -> None:
     assert float(same) == pytest.approx(1 / len(OPERATIONS), abs=0.02)
 
 
-def test_moves_go_either_way_along_one_axis_by_their_share_of_half_a_side() -> None:
-    found = centres(changed(bars(2_000), magnitude=0.2))
-    far = found[found.norm(dim=1) > 1]  # sums of contrast and rotation keep the middle
-    assert 0.2 < len(far) / 2_000 < 0.3
-    reach = 0.9 * 0.2 * 14
-    for axis in (0, 1):
-        along = far[far[:, 1 - axis].abs() < 0.1][:, axis]
-        assert set(along.sign().tolist()) == {-1.0, 1.0}
-        torch.testing.assert_close(along.abs(), torch.full_like(along, reach), rtol=0, atol=0.1)
+def test_rotating_turns_a_bar_by_thirty_degrees_at_most() -> None:
+    for sign in (1, -1):
+        (turned,) = by("rotate", sign, bars(1)).float()
+        down, right = torch.meshgrid(torch.arange(28) - 13.5, torch.arange(28) - 13.5, indexing="ij")
+        weights = turned / turned.sum()
+        spread = (weights * down * right).sum(), (weights * (down**2 - right**2)).sum()
+        angle = 0.5 * torch.atan2(2 * spread[0], spread[1])
+        assert float(angle.rad2deg()) == pytest.approx(30 * sign, abs=1)
 
 
-def test_rotations_turn_the_bar_and_keep_its_middle() -> None:
-    images = changed(bars(2_000), magnitude=1.0)
-    tilted = (images[:, 9:12, 8:11].float().sum(dim=(1, 2)) > 0) & (centres(images).norm(dim=1) < 0.5)
-    straight = images[:, :, :8].float().sum(dim=(1, 2)) == 0
-    assert 0.03 < float((tilted & straight).float().mean()) < 0.2
+@pytest.mark.parametrize(("name", "axis"), [("shear x", 1), ("shear y", 0)])
+def test_shearing_slides_each_row_or_column_by_its_distance_from_the_middle(name: str, axis: int) -> None:
+    square = torch.zeros((1, 28, 28), dtype=torch.uint8)
+    square[:, 8:20, 8:20] = 120
+    (sheared,) = by(name, -1, square).float()
+    lines = sheared if axis == 1 else sheared.T  # of which each slides along itself
+    places = torch.arange(28) - 13.5
+    inside = range(9, 19)
+    slid = [float((lines[line] * places).sum() / lines[line].sum()) for line in inside]
+    assert slid == pytest.approx([0.3 * float(places[line]) for line in inside], abs=0.2)
 
 
-def test_tones_change_and_the_shape_does_not() -> None:
-    images = changed(bars(2_000), magnitude=0.5)
-    still = (images[:, 9:19, 12:16].flatten(1).float().std(dim=1) < 1) & (images[:, 0, 0] == 0)
-    tones = set(images[still][:, 14, 14].tolist())
-    assert {66, 174} <= tones  # 120 times 1 - 0.45 and 1 + 0.45
+@pytest.mark.parametrize(("name", "axis"), [("move x", 2), ("move y", 1)])
+def test_moves_go_along_one_axis_by_their_share_of_half_a_side(name: str, axis: int) -> None:
+    whole_pixels = 4 / (0.9 * 14)
+    for sign in (1, -1):
+        moved = by(name, sign * whole_pixels, bars(2))
+        assert torch.equal(moved, bars(2).roll(-4 * sign, axis))
+
+
+def test_brightness_multiplies() -> None:
+    for sign, expected in ((1, 174), (-1, 66)):  # 120 times 1 + 0.45 and 1 - 0.45
+        changed_bars = by("brightness", 0.5 * sign, bars(2))
+        assert torch.equal(changed_bars, bars(2) // 120 * expected)
+
+
+def test_contrast_scales_what_differs_from_the_mean() -> None:
+    grey = torch.full((1, 28, 28), 100, dtype=torch.uint8)
+    grey[:, ::2] = 140
+    for sign, deviation in ((1, 29), (-1, 11)):  # 20 times 1 + 0.45 and 1 - 0.45
+        values = by("contrast", 0.5 * sign, grey).unique().tolist()
+        assert values == [120 - deviation, 120 + deviation]
 
 
 def test_several_operations_go_further_than_one() -> None:

@@ -71,7 +71,7 @@ def test_settings_of_what_a_recipe_trained_before_are_refused():
     settings = settings_of(recipe)
     del settings["system"]["second_half"]
 
-    with pytest.raises(InvalidValue, match=r"lack all of system\.second_half"):
+    with pytest.raises(InvalidValue, match=r"have no system\.second_half"):
         with_settings(recipe, settings)
 
 
