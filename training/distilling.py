@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from fashion.errors import InvalidValue
 from training.classifying import START, ClassifierSystem
-from training.networks.classifiers import ResidualClassifier, ResidualSettings, folded
+from training.networks.classifiers import N, ResidualClassifier, ResidualSettings, folded
 from training.pruning import prune
 from training.ranges import Share
 from training.systems import Batch, System, Terms
@@ -71,7 +71,7 @@ class DistilledSystem(ClassifierSystem):
         if not teachers:
             raise InvalidValue("Beside the start there is no teacher: name one.", field="builds_on")
         self._start = (start,)
-        self._teachers = tuple(_frozen(system.network) for system in teachers.values())
+        self._teachers = tuple(frozen(system.network) for system in teachers.values())
 
     def look_at(self, pictures: Iterable[Batch]) -> None:
         """Start from the weights that `build_on` chose; raises InvalidValue where they cannot be pruned to
@@ -101,8 +101,8 @@ class DistilledSystem(ClassifierSystem):
         return mean.softmax(dim=1)
 
 
-def _frozen(network: nn.Module) -> nn.Module:
+def frozen(network: N) -> N:
     """A copy that only answers, and fast."""
     # torch's stub of `to` knows no memory formats.
-    moved: nn.Module = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    moved: N = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return moved.requires_grad_(False)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
-from training.deepening import DeepenedSettings
+from training.deepening import DEEPENED, DeepenedSettings
 from training.distilling import DistilledSettings
 from training.early_exiting import EarlyExitSettings
 from training.networks.classifiers import ResidualSettings
@@ -111,32 +111,32 @@ def classifier_pruned() -> Recipe:
     )
 
 
-def classifier_branched() -> Recipe:
-    """The pruned network, and a branch that answers what is easy."""
+def classifier_released() -> Recipe:
+    """The one that is served: the pruned network, and a branch that answers what is easy.
+
+    Its artifact holds the network for photographs as well.
+    """
     course = classifier_pruned()
     return replace(
         course,
-        name="classifier-branched",
-        summary="the pruned network and an early exit: trains the network, then a branch for easy pictures",
+        name="classifier-released",
+        summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
         system=EarlyExitSettings(_SERVED),
         optimisation=Optimisation(
             epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
         ),
         builds_on={START: course},
+        joins={"photographs": photograph_released()},
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: what does not leave early goes into a second half that is larger than what it
-    replaces.
-
-    Its artifact holds the network for photographs as well.
-    """
-    course = classifier_branched()
+def classifier_deepened() -> Recipe:
+    """What does not leave early goes into a second half that is larger than what it replaces."""
+    course = classifier_released()
     return replace(
         course,
-        name="classifier-released",
-        summary="the classifier behind the release: easy pictures leave early, hard ones get a larger half",
+        name="classifier-deepened",
+        summary="the released classifier with a larger second half, which learns from hard pictures alone",
         system=DeepenedSettings(_SERVED),
         optimisation=Optimisation(
             epochs=80,
@@ -150,7 +150,20 @@ def classifier_released() -> Recipe:
             refit=True,
         ),
         builds_on={START: course},
-        joins={"photographs": photograph_released()},
+    )
+
+
+def classifier_deepened_taught() -> Recipe:
+    """The larger second half goes on, and learns what it and the one before it say together."""
+    course = classifier_deepened()
+    return replace(
+        course,
+        name="classifier-deepened-taught",
+        summary="classifier-deepened, whose second half then learns what it and the one before say together",
+        optimisation=replace(course.optimisation, epochs=14, learning_rate=2e-3),
+        # Mixed, so that they are pictures which no teacher has learned by heart.
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4),
+        builds_on={START: classifier_released(), DEEPENED: course},
     )
 
 

@@ -15,7 +15,7 @@ from fashion.errors import InvalidValue
 from tests.unit.training.tiny_data import tiny_split
 from training.answers import as_network_inputs
 from training.classifying import START
-from training.deepening import DeepenedSettings, DeepenedSystem
+from training.deepening import DEEPENED, DeepenedSettings, DeepenedSystem
 from training.early_exiting import EarlyExitSettings, EarlyExitSystem
 from training.export import export_run
 from training.fitting import fit
@@ -43,7 +43,7 @@ def tiny(recipe: Recipe) -> Recipe:
     return replace(recipe, system=SETTINGS, optimisation=optimisation)
 
 
-RECIPE = tiny(find_recipe("classifier-released"))
+RECIPE = tiny(find_recipe("classifier-deepened"))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,31 @@ def test_each_picture_is_judged_by_the_half_that_answers_it(branched: EarlyExitS
         assert nobody.validation_terms(batch)["error"] == (batch.labels != 3).float().mean()
 
 
-@pytest.mark.parametrize("names", [[], ["other"], [START, "other"]])
+def test_with_another_it_goes_on_from_there_and_learns_what_both_say(
+    run: RunFolder, branched: EarlyExitSystem
+) -> None:
+    deepened = run.load_system()
+    assert isinstance(deepened, DeepenedSystem)
+    _, validation = load_pictures(RECIPE, SPLIT)
+    batch = next(iter(validation.in_order()))
+    with torch.no_grad():
+        maps = branched.network.first(batch.images).maps
+        said = [each.eval().network.second(maps).logits for each in (branched, deepened)]
+    both = torch.stack([logits.log_softmax(dim=1) for logits in said]).mean(dim=0).softmax(dim=1)
+
+    for share in (1.0, 0.25):
+        torch.manual_seed(0)
+        system = replace(SETTINGS, sure=1.0, teachers_share=share).build()
+        system.build_on({START: branched, DEEPENED: deepened})
+        total = system.eval().training_terms(batch, 0.0)["total"]
+
+        targets = share * both + (1 - share) * batch.targets
+        expected = torch.nn.functional.cross_entropy(said[1], targets)  # it starts as the second one ended
+        torch.testing.assert_close(total, expected, rtol=1e-3, atol=1e-4)
+    assert {name.split(".")[0] for name in system.state_dict()} == {"network"}  # teachers are not kept
+
+
+@pytest.mark.parametrize("names", [[], ["other"], [START, "other"], [DEEPENED], [START, DEEPENED]])
 def test_it_builds_on_one_classifier_with_a_branch(names: list[str], branched: EarlyExitSystem) -> None:
     with pytest.raises(InvalidValue, match="builds on one trained classifier with an early exit, 'start'"):
         SETTINGS.build().build_on(dict.fromkeys(names, branched))

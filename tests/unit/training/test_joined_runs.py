@@ -23,18 +23,14 @@ SPLIT = tiny_split()
 OWN_GRAPHS = {"classifier", "deep_classifier", "explainer"}
 BOTH = OWN_GRAPHS | {"photograph_classifier", "photograph_explainer"}
 SHORT = ("width=4", "doublings=1", "epochs=1", "batch_size=32")
-BRANCHED = (*SHORT, "first=0", "channels=3", "hidden=6")
 
 
 def request(folder: Path, *, resume: bool = False) -> TrainRequest:
     teacher = with_overrides(find_recipe("classifier"), [*SHORT, "downsampling=pool"])
     photographs = with_overrides(find_recipe("photograph-classifier"), [*TINY_PHOTOGRAPHS, "epochs=1"])
-    branched = replace(
-        with_overrides(find_recipe("classifier-branched"), BRANCHED), builds_on={START: teacher}
-    )
     recipe = replace(
-        with_overrides(find_recipe("classifier-released"), [*BRANCHED, "stages=[4,6]"]),
-        builds_on={START: replace(branched, seed_offset=1)},
+        with_overrides(find_recipe("classifier-released"), [*SHORT, "first=0"]),
+        builds_on={START: replace(teacher, seed_offset=1)},
         joins={"photographs": photographs},
         quantise=False,
     )
