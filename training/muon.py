@@ -35,7 +35,7 @@ class Muon(AdamW):
         super().__init__(params, lr=lr, betas=betas)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # AdamW's is untyped
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move everything once."""
         loss = None
         if closure is not None:
@@ -75,7 +75,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     which come out smaller.
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    found = matrix.T if tall else matrix
+    found: Tensor = matrix.T if tall else matrix
     found = found / (found.norm() + 1e-7)
     linear, cubic, quintic = _COEFFICIENTS
     for _ in range(_ROUNDS):

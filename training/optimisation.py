@@ -61,7 +61,7 @@ def build_optimiser(
     `shares` of the learning rate are for parts of the network, by name; other parts move with all of it.
     """
     muon = settings.optimiser == "muon"
-    kernels = _kernels(network) if muon else set()
+    kernels: set[Tensor] = _kernels(network) if muon else set()
     groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -87,7 +87,7 @@ def build_optimiser(
     return AdamW(parameters, lr=settings.learning_rate, betas=betas)
 
 
-def _kernels(network: nn.Module) -> set[nn.Parameter]:
+def _kernels(network: nn.Module) -> set[Tensor]:
     """Of convolutions that are one matrix: not of transposed ones, nor where channels are kept apart."""
     return {layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.groups == 1}
 

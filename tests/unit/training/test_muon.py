@@ -17,6 +17,11 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(2, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 4, 3))
 
 
+def kernel_of(layers: nn.Sequential) -> nn.Parameter:
+    (kernel,) = (each for each in layers.parameters() if each.ndim == 4)
+    return kernel
+
+
 def optimiser_of(layers: nn.Module, weight_decay: float = 0.0) -> Muon:
     groups = [
         {"params": own, "weight_decay": weight_decay, KERNELS: is_kernel}
@@ -74,8 +79,7 @@ def test_kernels_move_as_torchs_muon_moves_the_same_matrix(shape: tuple[int, ...
 
 def test_a_kernels_step_has_the_size_of_adamws() -> None:
     layers = network()
-    kernel = layers[0].weight
-    assert isinstance(kernel, nn.Parameter)
+    kernel = kernel_of(layers)
     before = kernel.detach().clone()
     take_steps(layers, optimiser_of(layers), range(1))
 
@@ -102,7 +106,7 @@ def test_transposed_and_depthwise_kernels_are_no_matrices() -> None:
 def test_all_but_kernels_move_as_by_adamw() -> None:
     ours, theirs = network(), network()
     for layers in (ours, theirs):
-        layers[0].weight.requires_grad_(False)  # type: ignore[union-attr]  # it is a convolution
+        kernel_of(layers).requires_grad_(False)
     plain = torch.optim.AdamW(theirs.parameters(), lr=RATE, betas=(0.9, 0.999), weight_decay=0.1)
     take_steps(ours, optimiser_of(ours, weight_decay=0.1), range(5))
     take_steps(theirs, plain, range(5))
@@ -114,8 +118,8 @@ def test_kernels_decay() -> None:
     decaying, lasting = network(), network()
     take_steps(decaying, optimiser_of(decaying, weight_decay=0.5), range(1))
     take_steps(lasting, optimiser_of(lasting), range(1))
-    lost = lasting[0].weight - decaying[0].weight  # type: ignore[operator]  # they are convolutions
-    torch.testing.assert_close(lost, 0.5 * RATE * network()[0].weight)
+    lost = kernel_of(lasting) - kernel_of(decaying)
+    torch.testing.assert_close(lost, 0.5 * RATE * kernel_of(network()))
 
 
 def test_a_network_learns_by_it_and_the_closure_is_computed_once_a_step() -> None:
