@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from fashion.errors import InvalidValue
 from training.classifying import START, ClassifierSystem
-from training.distilling import frozen
+from training.distilling import frozen, said_together
 from training.early_exiting import EarlyExitSystem, Halved, early_exit_graphs
 from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import BranchSettings, DeepenedClassifier, FirstHalf, SecondHalfSettings
@@ -122,8 +122,9 @@ class DeepenedSystem(ClassifierSystem):
         if not self._teachers:
             return labels
         with torch.no_grad():
-            answers = [teacher.to(maps.device).second(maps).logits.float() for teacher in self._teachers]
-            taught = torch.stack([logits.log_softmax(dim=1) for logits in answers]).mean(dim=0).softmax(dim=1)
+            taught = said_together(
+                [teacher.to(maps.device).second(maps).logits for teacher in self._teachers]
+            )
         return self.teachers_share * taught + (1 - self.teachers_share) * labels
 
     def _leave(self, half: FirstHalf) -> Tensor:

@@ -7,7 +7,7 @@ the lesson is a new one in every epoch (Beyer et al. 2022, arXiv:2106.05237).
 """
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -96,13 +96,16 @@ class DistilledSystem(ClassifierSystem):
     def _taught(self, images: Tensor) -> Tensor:
         """What the teachers say together: (batch, labels), rows sum to 1."""
         with torch.no_grad():
-            answers = [teacher.to(images.device)(images).logits.float() for teacher in self._teachers]
-            mean = torch.stack([logits.log_softmax(dim=1) for logits in answers]).mean(dim=0)
-        return mean.softmax(dim=1)
+            return said_together([teacher.to(images.device)(images).logits for teacher in self._teachers])
+
+
+def said_together(answers: Sequence[Tensor]) -> Tensor:
+    """The mean of the logarithms of probabilities, made to sum to 1: (batch, labels), of logits each
+    (batch, labels)."""
+    return torch.stack([logits.float().log_softmax(dim=1) for logits in answers]).mean(dim=0).softmax(dim=1)
 
 
 def frozen(network: N) -> N:
     """A copy that only answers, and fast."""
-    # torch's stub of `to` knows no memory formats.
-    moved: N = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    moved: N = folded(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub
     return moved.requires_grad_(False)

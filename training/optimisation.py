@@ -56,12 +56,11 @@ class Optimisation:
 def build_optimiser(
     network: nn.Module, settings: Optimisation, shares: Mapping[str, float] | None = None
 ) -> Optimizer:
-    """The optimiser, with weight decay on matrices and kernels only; Muon's groups also tell kernels.
+    """The optimiser, with weight decay on matrices and kernels only.
 
     `shares` of the learning rate are for parts of the network, by name; other parts move with all of it.
     """
-    muon = settings.optimiser == "muon"
-    kernels: set[Tensor] = _kernels(network) if muon else set()
+    kernels: set[Tensor] = _kernels(network) if settings.optimiser == "muon" else set()
     groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -72,7 +71,7 @@ def build_optimiser(
             key = (share * settings.learning_rate, decay, parameter in kernels)
             groups.setdefault(key, []).append(parameter)
     parameters = [
-        {"params": own, "lr": rate, "weight_decay": decay, **({KERNELS: is_kernel} if muon else {})}
+        {"params": own, "lr": rate, "weight_decay": decay, KERNELS: is_kernel}
         for (rate, decay, is_kernel), own in groups.items()
     ]
     if settings.optimiser == "sgd":
@@ -82,7 +81,7 @@ def build_optimiser(
     if settings.optimiser == "rmsprop":
         return RMSprop(parameters, lr=settings.learning_rate)
     betas = (settings.momentum, 0.999)
-    if muon:
+    if settings.optimiser == "muon":
         return Muon(parameters, lr=settings.learning_rate, betas=betas)
     return AdamW(parameters, lr=settings.learning_rate, betas=betas)
 
