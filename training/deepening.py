@@ -1,9 +1,8 @@
 """A larger second half as a system: it learns what the branch of a trained early exit is unsure of.
 
-`build_on` takes the classifier with its branch. Of the pictures that are shown, moved and erased, those that
-the branch is sure of are passed over, but for a few: they would teach nothing, and in use they never come
-here. So an epoch costs what its hard pictures cost. In use, where nothing is erased, fewer come here, and so
-the second half may be larger than what it replaces.
+`build_on` takes the classifier with its branch, which both stay. What the branch is sure of is passed over,
+but for a few pictures (`halved.py`). In use, where nothing is erased, fewer come here than in training, and
+so the second half may be larger than what it replaces.
 
 A second half that was trained so may be named as well: then both are teachers, the one that came with the
 first half and the one that learned from labels, and what is trained goes on from the latter.
@@ -18,13 +17,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from fashion.errors import InvalidValue
-from training.classifying import START, ClassifierSystem
+from training.classifying import START
 from training.distilling import frozen, said_together
-from training.early_exiting import EarlyExitSystem, Halved, early_exit_graphs
+from training.early_exiting import EarlyExitSystem, Halved
+from training.halved import HalvedSystem
 from training.networks.classifiers import ResidualSettings
-from training.networks.early_exit import BranchSettings, DeepenedClassifier, FirstHalf, SecondHalfSettings
+from training.networks.early_exit import BranchSettings, DeepenedClassifier, SecondHalfSettings
 from training.ranges import Share
-from training.systems import Batch, ExportGraph, System, Terms
+from training.systems import Batch, System, Terms
 
 DEEPENED: Final = "deepened"
 """The part whose second half learned from labels."""
@@ -50,7 +50,7 @@ class DeepenedSettings:
         return DeepenedSystem(self)
 
 
-class DeepenedSystem(ClassifierSystem):
+class DeepenedSystem(HalvedSystem):
     """Cross-entropy in nats an image, over the pictures that the branch is unsure of and a few more.
 
     Targets are the labels or, where second halves teach, the mean of their logarithms made to sum to 1.
@@ -60,9 +60,7 @@ class DeepenedSystem(ClassifierSystem):
 
     def __init__(self, settings: DeepenedSettings) -> None:
         network = DeepenedClassifier(settings.network, settings.branch, settings.second_half)
-        super().__init__(network, label_smoothing=0.0)
-        self.sure = settings.sure
-        self.easy_kept = settings.easy_kept
+        super().__init__(network, sure=settings.sure, easy_kept=settings.easy_kept)
         self.teachers_share = settings.teachers_share
         # In a tuple, which hides them from the optimiser and from checkpoints.
         self._teachers: tuple[Halved, ...] = ()
@@ -91,9 +89,7 @@ class DeepenedSystem(ClassifierSystem):
         learned from; `learned_from` is their share."""
         with torch.no_grad():
             half = self.network.first(batch.images)
-        chosen = ~self._leave(half)
-        chosen |= torch.rand(len(batch), device=chosen.device) < self.easy_kept
-        chosen[0] = True  # so that there is one
+        chosen = self.chosen(half)
         maps = half.maps[chosen]
         logits = self.network.second(maps).logits.float()
         return {
@@ -101,21 +97,6 @@ class DeepenedSystem(ClassifierSystem):
             "error": (logits.argmax(dim=1) != batch.labels[chosen]).float().mean(),
             "learned_from": chosen.float().mean(),
         }
-
-    def validation_terms(self, batch: Batch) -> Terms:
-        """Of all pictures, each answered by the second half unless the branch is sure: `total` in nats,
-        `error`."""
-        half = self.network.first(batch.images)
-        deep = self.network.second(half.maps).logits.float()
-        logits = torch.where(self._leave(half)[:, None], half.said.logits.float(), deep)
-        return {
-            "total": functional.cross_entropy(logits, batch.targets),
-            "error": (logits.argmax(dim=1) != batch.labels).float().mean(),
-        }
-
-    def graphs(self) -> list[ExportGraph]:
-        """`classifier`, still with both answers (`halving.py` splits it), and `explainer`."""
-        return early_exit_graphs(self.network)
 
     def _targets(self, maps: Tensor, labels: Tensor) -> Tensor:
         """(batch, labels), rows sum to 1."""
@@ -126,7 +107,3 @@ class DeepenedSystem(ClassifierSystem):
                 [teacher.to(maps.device).second(maps).logits for teacher in self._teachers]
             )
         return self.teachers_share * taught + (1 - self.teachers_share) * labels
-
-    def _leave(self, half: FirstHalf) -> Tensor:
-        """Bool (batch,): whom the branch is sure of."""
-        return half.said.logits.float().softmax(dim=1).amax(dim=1) >= self.sure

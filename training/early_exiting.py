@@ -17,7 +17,7 @@ from fashion.errors import InvalidValue
 from fashion.manifest import EARLY_STATISTICS, STEM_MAPS
 from training.classifying import START, ClassifierSystem, example_images, explainer_graph, statistics
 from training.networks.classifiers import ResidualSettings, folded
-from training.networks.early_exit import BranchSettings, DeepenedClassifier, EarlyExitClassifier
+from training.networks.early_exit import BranchSettings, EarlyExitClassifier, HalvedClassifier
 from training.systems import Batch, ExportGraph, System, Terms
 
 EXIT_LOGITS: Final = "exit_logits"
@@ -76,7 +76,7 @@ class EarlyExitSystem(ClassifierSystem):
         }
 
 
-Halved = EarlyExitClassifier | DeepenedClassifier
+Halved = EarlyExitClassifier | HalvedClassifier
 """A network in two halves: `first` ends in the branch's answer, `second` goes on from there."""
 
 

@@ -147,16 +147,43 @@ class SecondHalf(nn.Module):
         return Classification(self.head(features), features, maps)
 
 
-class DeepenedClassifier(nn.Module):
-    """The first half and the branch of an EarlyExitClassifier, which stay as they are, and a second half."""
+class HalvedClassifier(nn.Module):
+    """A first half that ends in a branch, and a second half that goes on from there."""
 
     def __init__(
         self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
     ) -> None:
         super().__init__()
-        self.beginning = nn.ModuleList(ResidualClassifier(network).halves()[0]).requires_grad_(False)
-        self.branch = Branch(2 * network.width, branch).requires_grad_(False)
+        self.beginning = nn.ModuleList(ResidualClassifier(network).halves()[0])
+        self.branch = Branch(2 * network.width, branch)
         self.second = SecondHalf(2 * network.width, second_half)
+
+    @property
+    def head(self) -> nn.Linear:
+        """The second half's last layer."""
+        return self.second.head
+
+    def first(self, images: Tensor) -> FirstHalf:
+        """Of Float (batch, 28, 28) on [0, 1], up to the branch's answer."""
+        early, maps = begun(self.beginning, images)
+        return FirstHalf(self.branch(maps), early, maps)
+
+    def forward(self, images: Tensor) -> Classification:
+        """What the second half says, whatever the branch says."""
+        half = self.first(images)
+        answer: Classification = self.second(half.maps)
+        return answer._replace(early_maps=half.early_maps)
+
+
+class DeepenedClassifier(HalvedClassifier):
+    """The first half and the branch of an EarlyExitClassifier, which stay as they are, and a second half."""
+
+    def __init__(
+        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
+    ) -> None:
+        super().__init__(network, branch, second_half)
+        self.beginning.requires_grad_(False)
+        self.branch.requires_grad_(False)
         self.train()
 
     def take_over(self, trained: EarlyExitClassifier) -> None:
@@ -170,19 +197,3 @@ class DeepenedClassifier(nn.Module):
         self.beginning.eval()
         self.branch.eval()
         return self
-
-    @property
-    def head(self) -> nn.Linear:
-        """The second half's last layer."""
-        return self.second.head
-
-    def first(self, images: Tensor) -> FirstHalf:
-        """Of Float (batch, 28, 28) on [0, 1], up to the branch's answer."""
-        early, maps = begun(self.beginning, images)
-        return FirstHalf(self.branch(maps), early, maps)
-
-    def forward(self, images: Tensor) -> Classification:
-        """What the second half says, whatever the branch says: what a run of this network trains."""
-        half = self.first(images)
-        answer: Classification = self.second(half.maps)
-        return answer._replace(early_maps=half.early_maps)

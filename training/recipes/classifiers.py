@@ -7,7 +7,9 @@ from training.classifying import START, ClassifierSettings
 from training.deepening import DEEPENED, DeepenedSettings
 from training.distilling import DistilledSettings
 from training.early_exiting import EarlyExitSettings
+from training.halved import HalvedSettings
 from training.networks.classifiers import ResidualSettings
+from training.networks.early_exit import SecondHalfSettings
 from training.optimisation import Optimisation
 from training.recipes.photographs import photograph_released
 from training.recipes.recipe import Recipe
@@ -164,6 +166,33 @@ def classifier_deepened_taught() -> Recipe:
         # Mixed, so that they are pictures which no teacher has learned by heart.
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4),
         builds_on={START: classifier_released(), DEEPENED: course},
+    )
+
+
+def classifier_halved() -> Recipe:
+    """Both halves at once, from nothing: no teacher, one course."""
+    return Recipe(
+        name="classifier-halved",
+        summary="a classifier with an early exit from nothing: both halves at once, by Muon, in one course",
+        system=HalvedSettings(
+            ResidualSettings(width=24, first=16, downsampling="stride"),
+            second_half=SecondHalfSettings((48, 128)),
+            label_smoothing=0.05,
+        ),
+        optimisation=Optimisation(
+            epochs=70,
+            optimiser="muon",
+            learning_rate=6e-3,
+            momentum=0.95,
+            warm_up=0.1,
+            weight_decay=0.1,
+            average_decay=0.999,
+            refit=True,
+        ),
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.2),
+        released_as=RELEASED_AS,
+        quantise=True,
+        joins={"photographs": photograph_released()},
     )
 
 
