@@ -64,8 +64,14 @@ class ClassifierSystem(System):
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the objective in nats an image; `error` the share of wrong answers on what was shown."""
         logits = self.network(batch.images).logits.float()
-        targets = (1 - self.label_smoothing) * batch.targets + self.label_smoothing / NUM_LABELS
-        return {"total": functional.cross_entropy(logits, targets), "error": _error(logits, batch)}
+        return {
+            "total": functional.cross_entropy(logits, self.smoothed(batch.targets)),
+            "error": _error(logits, batch),
+        }
+
+    def smoothed(self, targets: Tensor) -> Tensor:
+        """Targets (batch, labels) with the share of `label_smoothing` spread over the labels."""
+        return (1 - self.label_smoothing) * targets + self.label_smoothing / NUM_LABELS
 
     def validation_terms(self, batch: Batch) -> Terms:
         """`total` is plain cross-entropy in nats an image, without smoothing."""

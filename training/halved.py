@@ -77,7 +77,7 @@ class HalvedSystem(ClassifierSystem):
         chosen = self.chosen(half)
         logits = self.network.second(half.maps[chosen]).logits.float()
         said = half.said.logits.float()
-        targets = (1 - self.label_smoothing) * batch.targets + self.label_smoothing / batch.targets.shape[1]
+        targets = self.smoothed(batch.targets)
         deep = functional.cross_entropy(logits, targets[chosen])
         early = functional.cross_entropy(said, targets)
         return {

@@ -16,6 +16,15 @@ from training.recipes.recipe import Recipe
 
 RELEASED_AS = "fashion-classifier"
 _SERVED = ResidualSettings(width=24, first=16)
+_BY_MUON = Optimisation(
+    optimiser="muon",
+    learning_rate=6e-3,
+    momentum=0.95,
+    warm_up=0.1,
+    weight_decay=0.1,
+    average_decay=0.999,
+    refit=True,
+)
 
 
 def classifier() -> Recipe:
@@ -140,17 +149,7 @@ def classifier_deepened() -> Recipe:
         name="classifier-deepened",
         summary="the released classifier with a larger second half, which learns from hard pictures alone",
         system=DeepenedSettings(_SERVED),
-        optimisation=Optimisation(
-            epochs=80,
-            batch_size=384,
-            optimiser="muon",
-            learning_rate=6e-3,
-            momentum=0.95,
-            warm_up=0.1,
-            weight_decay=0.1,
-            average_decay=0.999,
-            refit=True,
-        ),
+        optimisation=replace(_BY_MUON, epochs=80, batch_size=384),
         builds_on={START: course},
     )
 
@@ -179,16 +178,7 @@ def classifier_halved() -> Recipe:
             second_half=SecondHalfSettings((48, 128)),
             label_smoothing=0.05,
         ),
-        optimisation=Optimisation(
-            epochs=70,
-            optimiser="muon",
-            learning_rate=6e-3,
-            momentum=0.95,
-            warm_up=0.1,
-            weight_decay=0.1,
-            average_decay=0.999,
-            refit=True,
-        ),
+        optimisation=replace(_BY_MUON, epochs=70),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.2),
         released_as=RELEASED_AS,
         quantise=True,
