@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fashion.errors import InvalidValue
-from training.classifying import START, ClassifierSystem
+from training.classifying import ClassifierSystem
 from training.networks.classifiers import N, ResidualClassifier, ResidualSettings, folded
 from training.pruning import prune
 from training.ranges import Share
@@ -30,9 +29,6 @@ class DistilledSettings:
     network: ResidualSettings = field(default_factory=ResidualSettings)
     teachers_share: Share = 1.0
     """Of the target; the rest are the labels as they are."""
-    start_teaches: bool = True
-    """Whether the part named `start` is one of the teachers, and their mean is where the student starts from;
-    if not, it starts from that part alone, and the others teach."""
 
     def build(self) -> "DistilledSystem":
         """A fresh network; `build_on` gives it its teachers."""
@@ -43,12 +39,10 @@ class DistilledSystem(ClassifierSystem):
     """A classifier whose targets are its teachers' probabilities, the mean of their logarithms made to sum
     to 1.
 
-    Where all parts that the recipe builds on teach, they are of one size and have branched off from one
-    network, so that the mean of their weights is about as good as each of them (Wortsman et al. 2022,
+    All parts that the recipe builds on teach. They are of one size and have branched off from one network,
+    so that the mean of their weights is about as good as each of them (Wortsman et al. 2022,
     arXiv:2203.05482). There a student of their size starts, and at a low rate it comes nearer to what they
-    say together; a smaller one starts from those channels of it that matter most. A network that was cut and
-    taught before is a better start for the next cut than the large one, which still teaches: see
-    `start_teaches` and docs/decisions/0337.
+    say together; a smaller one starts from those channels of it that matter most.
     """
 
     network: ResidualClassifier
@@ -56,22 +50,17 @@ class DistilledSystem(ClassifierSystem):
     def __init__(self, settings: DistilledSettings) -> None:
         super().__init__(ResidualClassifier(settings.network), label_smoothing=0.0)
         self.teachers_share = settings.teachers_share
-        self.start_teaches = settings.start_teaches
         # In tuples, which hide them from the optimiser and from checkpoints.
         self._teachers: tuple[nn.Module, ...] = ()
         self._start: tuple[ResidualClassifier, ...] = ()
 
     def build_on(self, trained: Mapping[str, System]) -> None:
-        """Take the teachers; raises InvalidValue where there is none, or a start of another kind or size."""
-        starts = {name: system for name, system in trained.items() if self.start_teaches or name == START}
-        teachers = {name: system for name, system in trained.items() if self.start_teaches or name != START}
-        first = next((system.network for system in starts.values()), self.network)
+        """Take the teachers; raises InvalidValue where there is none, or one of another kind or size."""
+        first = next((system.network for system in trained.values()), self.network)
         start = copy.deepcopy(first if isinstance(first, ResidualClassifier) else self.network)
-        start.load_state_dict(mean_weights(starts, start))
-        if not teachers:
-            raise InvalidValue("Beside the start there is no teacher: name one.", field="builds_on")
+        start.load_state_dict(mean_weights(trained, start))
         self._start = (start,)
-        self._teachers = tuple(frozen(system.network) for system in teachers.values())
+        self._teachers = tuple(frozen(system.network) for system in trained.values())
 
     def look_at(self, pictures: Iterable[Batch]) -> None:
         """Start from the weights that `build_on` chose; raises InvalidValue where they cannot be pruned to

@@ -76,11 +76,11 @@ class EarlyExitSystem(ClassifierSystem):
         }
 
 
-Halved = EarlyExitClassifier | HalvedClassifier
+NetworkInHalves = EarlyExitClassifier | HalvedClassifier
 """A network in two halves: `first` ends in the branch's answer, `second` goes on from there."""
 
 
-def early_exit_graphs(network: Halved) -> list[ExportGraph]:
+def early_exit_graphs(network: NetworkInHalves) -> list[ExportGraph]:
     """`classifier`, with what both halves say, and `explainer`, of the second one's last layer."""
     served = ServedEarlyExit(folded(network))
     images = example_images()
@@ -97,7 +97,7 @@ class ServedEarlyExit(nn.Module):
     """What is exported: UInt8 (batch, 28, 28) in; the whole network's logits and maps, the branch's features
     and logits, the first layer's statistics, and the maps between both halves."""
 
-    def __init__(self, network: Halved) -> None:
+    def __init__(self, network: NetworkInHalves) -> None:
         super().__init__()
         self.network = network
 

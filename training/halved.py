@@ -40,14 +40,7 @@ class HalvedSettings:
 
     def build(self) -> "HalvedSystem":
         """Both halves, freshly initialised."""
-        network = HalvedClassifier(self.network, self.branch, self.second_half)
-        return HalvedSystem(
-            network,
-            sure=self.sure,
-            easy_kept=self.easy_kept,
-            branch_weight=self.branch_weight,
-            label_smoothing=self.label_smoothing,
-        )
+        return HalvedSystem(self)
 
 
 class HalvedSystem(ClassifierSystem):
@@ -56,25 +49,18 @@ class HalvedSystem(ClassifierSystem):
 
     network: HalvedClassifier
 
-    def __init__(
-        self,
-        network: HalvedClassifier,
-        *,
-        sure: float,
-        easy_kept: float,
-        branch_weight: float = 0.0,
-        label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(network, label_smoothing)
-        self.sure = sure
-        self.easy_kept = easy_kept
-        self.branch_weight = branch_weight
+    def __init__(self, settings: HalvedSettings) -> None:
+        network = HalvedClassifier(settings.network, settings.branch, settings.second_half)
+        super().__init__(network, settings.label_smoothing)
+        self.sure = settings.sure
+        self.easy_kept = settings.easy_kept
+        self.branch_weight = settings.branch_weight
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the objective; `error` the share of wrong answers of the second half on what it learns
         from, `branch_error` of the branch on everything; `learned_from` the former's share of the batch."""
         half = self.network.first(batch.images)
-        chosen = self.chosen(half)
+        chosen = self._chosen(half)
         logits = self.network.second(half.maps[chosen]).logits.float()
         said = half.said.logits.float()
         targets = self.smoothed(batch.targets)
@@ -104,7 +90,7 @@ class HalvedSystem(ClassifierSystem):
         """`classifier`, still with both answers (`halving.py` splits it), and `explainer`."""
         return early_exit_graphs(self.network)
 
-    def chosen(self, half: FirstHalf) -> Tensor:
+    def _chosen(self, half: FirstHalf) -> Tensor:
         """Bool (batch,): what the second half learns from, one picture at least."""
         chosen = ~self._leave(half)
         chosen |= torch.rand(len(chosen), device=chosen.device) < self.easy_kept

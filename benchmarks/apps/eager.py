@@ -18,7 +18,7 @@ from fashion.artifact import Artifact
 from fashion.engine import Array, Graph
 from fashion.manifest import EARLY_STATISTICS, STEM_MAPS, GraphSpec
 from training.classifying import statistics
-from training.early_exiting import Halved, ServedEarlyExit
+from training.early_exiting import NetworkInHalves, ServedEarlyExit
 from training.half_weights import SUFFIX
 from training.runs import RunSettings
 from training.systems import ExportGraph
@@ -75,7 +75,7 @@ class EagerGraph(Graph):
 class _FirstHalf(nn.Module):
     """Up to the early exit: what answers are made from there, and the maps that the second half takes."""
 
-    def __init__(self, network: Halved) -> None:
+    def __init__(self, network: NetworkInHalves) -> None:
         super().__init__()
         self.network = network
 
@@ -88,7 +88,7 @@ class _FirstHalf(nn.Module):
 class _SecondHalf(nn.Module):
     """From those maps to the whole network's answer."""
 
-    def __init__(self, network: Halved) -> None:
+    def __init__(self, network: NetworkInHalves) -> None:
         super().__init__()
         self.network = network
 

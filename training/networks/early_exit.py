@@ -1,9 +1,8 @@
 """A classifier with an early exit: what its first half is sure of needs no second half.
 
 Most pictures are easy. A small branch behind the first stage answers those (BranchyNet, Teerapittayanon et
-al. 2016, arXiv:1709.01686); only where it is not sure does the picture go all the way. The network that it
-branches off stays as it was trained; a larger second half may be trained in place of its own, for few
-pictures pay for it.
+al. 2016, arXiv:1709.01686); only where it is not sure does the picture go all the way. The branch is trained
+behind a network that stays as it is, or both halves are trained at once.
 """
 
 from dataclasses import dataclass
@@ -173,27 +172,3 @@ class HalvedClassifier(nn.Module):
         half = self.first(images)
         answer: Classification = self.second(half.maps)
         return answer._replace(early_maps=half.early_maps)
-
-
-class DeepenedClassifier(HalvedClassifier):
-    """The first half and the branch of an EarlyExitClassifier, which stay as they are, and a second half."""
-
-    def __init__(
-        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
-    ) -> None:
-        super().__init__(network, branch, second_half)
-        self.beginning.requires_grad_(False)
-        self.branch.requires_grad_(False)
-        self.train()
-
-    def take_over(self, trained: EarlyExitClassifier) -> None:
-        """Take its first half and its branch."""
-        self.beginning.load_state_dict(nn.ModuleList(trained.deep.halves()[0]).state_dict())
-        self.branch.load_state_dict(trained.branch.state_dict())
-
-    def train(self, mode: bool = True) -> "DeepenedClassifier":
-        """Only the second half trains: the norms before it keep their statistics."""
-        super().train(mode)
-        self.beginning.eval()
-        self.branch.eval()
-        return self

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
-from training.deepening import DEEPENED, DeepenedSettings
 from training.distilling import DistilledSettings
 from training.early_exiting import EarlyExitSettings
 from training.halved import HalvedSettings
@@ -16,15 +15,6 @@ from training.recipes.recipe import Recipe
 
 RELEASED_AS = "fashion-classifier"
 _SERVED = ResidualSettings(width=24, first=16)
-_BY_MUON = Optimisation(
-    optimiser="muon",
-    learning_rate=6e-3,
-    momentum=0.95,
-    warm_up=0.1,
-    weight_decay=0.1,
-    average_decay=0.999,
-    refit=True,
-)
 
 
 def classifier() -> Recipe:
@@ -141,33 +131,6 @@ def classifier_released() -> Recipe:
     )
 
 
-def classifier_deepened() -> Recipe:
-    """What does not leave early goes into a second half that is larger than what it replaces."""
-    course = classifier_released()
-    return replace(
-        course,
-        name="classifier-deepened",
-        summary="the released classifier with a larger second half, which learns from hard pictures alone",
-        system=DeepenedSettings(_SERVED),
-        optimisation=replace(_BY_MUON, epochs=80, batch_size=384),
-        builds_on={START: course},
-    )
-
-
-def classifier_deepened_taught() -> Recipe:
-    """The larger second half goes on, and learns what it and the one before it say together."""
-    course = classifier_deepened()
-    return replace(
-        course,
-        name="classifier-deepened-taught",
-        summary="classifier-deepened, whose second half then learns what it and the one before say together",
-        optimisation=replace(course.optimisation, epochs=14, learning_rate=2e-3),
-        # Mixed, so that they are pictures which no teacher has learned by heart.
-        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4),
-        builds_on={START: classifier_released(), DEEPENED: course},
-    )
-
-
 def classifier_halved() -> Recipe:
     """Both halves at once, from nothing: no teacher, one course."""
     return Recipe(
@@ -178,24 +141,18 @@ def classifier_halved() -> Recipe:
             second_half=SecondHalfSettings((48, 128)),
             label_smoothing=0.05,
         ),
-        optimisation=replace(_BY_MUON, epochs=70),
+        optimisation=Optimisation(
+            epochs=70,
+            optimiser="muon",
+            learning_rate=6e-3,
+            momentum=0.95,
+            warm_up=0.1,
+            weight_decay=0.1,
+            average_decay=0.999,
+            refit=True,
+        ),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.2),
         released_as=RELEASED_AS,
         quantise=True,
         joins={"photographs": photograph_released()},
-    )
-
-
-def classifier_small() -> Recipe:
-    """Cut once more, out of the pruned network, and taught by the first teacher again: sooner done, and a
-    little less often right."""
-    course = classifier_pruned()
-    return replace(
-        course,
-        name="classifier-small",
-        summary="the pruned network cut once more: four fifths of its multiplications, a bit less right",
-        system=DistilledSettings(ResidualSettings(width=24, first=8, inner=(32, 96)), start_teaches=False),
-        optimisation=replace(course.optimisation, learning_rate=2e-3),
-        # In this order: what the first part has trained already, the second one takes.
-        builds_on={"teacher": classifier_taught(), START: course},
     )

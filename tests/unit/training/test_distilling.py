@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fashion.errors import InvalidValue
 from tests.unit.training.test_autoencoders import TINY as TINY_AUTOENCODER
-from tests.unit.training.tiny_data import TINY, tiny_split
+from tests.unit.training.tiny_data import tiny_split
 from training.augmentation import plain
 from training.autoencoding import VariationalSettings
 from training.classifying import START, ClassifierSettings, ClassifierSystem
@@ -113,27 +113,6 @@ def test_a_smaller_student_starts_from_the_channels_that_matter_most() -> None:
     assert taught.training_terms(BATCH, 0.0)["total"] > 0
 
 
-def test_a_start_that_does_not_teach_is_where_the_student_starts_from_alone() -> None:
-    pupil, first, second = teacher(1), teacher(2), teacher(3)
-    settings = DistilledSettings(SIZE, start_teaches=False)
-    taught = settings.build()
-    taught.build_on({"teacher": first, START: pupil, "other": second})
-
-    taught.look_at([BATCH])
-
-    started = taught.network.state_dict()
-    assert all(torch.equal(started[name], value) for name, value in pupil.network.state_dict().items())
-    without = student(first, second).eval()
-    without.network.load_state_dict(started)
-    torch.testing.assert_close(
-        taught.eval().training_terms(BATCH, 0.0)["total"], without.training_terms(BATCH, 0.0)["total"]
-    )
-    with pytest.raises(InvalidValue, match="no teacher"):
-        settings.build().build_on({START: pupil})
-    with pytest.raises(InvalidValue, match="came none"):
-        settings.build().build_on({"teacher": first})
-
-
 def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into() -> None:
     with pytest.raises(InvalidValue, match="came none"):
         DistilledSettings(SIZE).build().build_on({})
@@ -149,33 +128,23 @@ def test_lessons_need_teachers_of_one_kind_and_size_that_the_student_fits_into()
         larger.look_at([BATCH])
 
 
-SIZES = {"classifier-pruned": "width=3", "classifier-small": "width=2"}
-
-
-def tiny_small(seed_offset: int = 0) -> Recipe:
-    """`classifier-small` with its own order of parts, and much smaller; its teacher learns from labels."""
-    labels = with_overrides(find_recipe("classifier"), [*TINY, "width=4", "epochs=1", "downsampling=pool"])
-
-    def small(recipe: Recipe) -> Recipe:
-        if recipe.name == "classifier-taught":
-            return labels
-        parts = {part: small(own) for part, own in recipe.builds_on.items()}
-        own = with_overrides(recipe, [*TINY_COURSE, SIZES[recipe.name], "inner=[]"])
-        return replace(own, builds_on=parts, joins={}, quantise=False)
-
-    made = small(find_recipe("classifier-small"))
-    start = replace(made.builds_on[START], seed_offset=seed_offset)
-    return replace(made, builds_on={**made.builds_on, START: start})
+def tiny_taught(seed_offset: int) -> Recipe:
+    """`classifier-taught` with its own parts, and much smaller; what both of them go on from has no parts."""
+    start = replace(with_overrides(find_recipe("classifier-whole"), TINY_COURSE), builds_on={})
+    taught = with_overrides(find_recipe("classifier-taught"), TINY_COURSE)
+    averaged = with_overrides(taught.builds_on["averaged"], TINY_COURSE)
+    averaged = replace(averaged, builds_on={START: start}, seed_offset=seed_offset)
+    return replace(taught, builds_on={START: start, "averaged": averaged})
 
 
 @pytest.mark.parametrize("seed_offset", [0, 1])
 def test_what_two_parts_build_on_is_trained_once_for_a_seed(tmp_path: Path, seed_offset: int) -> None:
     machine = Machine.choose("cpu", "fp32", threads=1)
-    request = TrainRequest(tiny_small(seed_offset), machine, tmp_path / "run")
+    request = TrainRequest(tiny_taught(seed_offset), machine, tmp_path / "run")
 
     run = train(request, SPLIT, None, Console(file=StringIO()))
 
-    first, second = run.foundation("teacher"), run.foundation(START).foundation(START)
+    first, second = run.foundation(START), run.foundation("averaged").foundation(START)
     assert second.read_settings().seed == seed_offset
     # What it took tells one run from another of the same settings.
     same = first.history_file.read_text() == second.history_file.read_text()

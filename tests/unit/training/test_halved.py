@@ -10,7 +10,10 @@ import torch
 from rich.console import Console
 from torch.nn import functional
 
+from benchmarks.apps.eager import EagerArtifact
+from fashion.classifier import Classifier
 from tests.unit.training.tiny_data import tiny_split
+from training.answers import as_network_inputs
 from training.export import export_run
 from training.fitting import fit
 from training.halved import HalvedSettings, HalvedSystem
@@ -18,12 +21,14 @@ from training.halving import with_early_exit
 from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import BranchSettings, SecondHalfSettings
+from training.quantise import quantise
 from training.recipes import find_recipe
 from training.runs import RunFolder, RunSettings
 from training.sources import load_pictures
 from training.systems import Batch
 
 SPLIT = tiny_split()
+TOLD = Console(file=StringIO())
 SETTINGS = HalvedSettings(
     ResidualSettings(width=4, downsampling="stride"), BranchSettings(3, 6), SecondHalfSettings((4, 6))
 )
@@ -136,12 +141,40 @@ def test_each_picture_is_judged_by_the_half_that_answers_it() -> None:
         assert nobody.validation_terms(batch)["error"] == (batch.labels != 3).float().mean()
 
 
-def test_it_is_served_in_two_halves(run: RunFolder, tmp_path: Path) -> None:
-    cut = with_early_exit(export_run(run, tmp_path / "artifact"), SPLIT, Console(file=StringIO()))
+def test_it_is_served_in_two_halves_whose_maps_explain_the_second(run: RunFolder, tmp_path: Path) -> None:
+    cut = with_early_exit(export_run(run, tmp_path / "artifact"), SPLIT, TOLD)
     images = SPLIT.calibration.images[:30]
     (maps,) = cut.graphs["classifier"](images, outputs=["stem_maps"])
-    (logits,) = cut.graphs["deep_classifier"](maps, outputs=["logits"])
+    logits, feature_maps = cut.graphs["deep_classifier"](maps)
+    (activation_maps,) = cut.graphs["explainer"](feature_maps)
 
+    system = run.load_system().eval()
+    assert isinstance(system, HalvedSystem)
     with torch.no_grad():
-        expected = run.load_system().eval().network(torch.tensor(images) / 255).logits.numpy()
+        expected = system.network(torch.tensor(images) / 255).logits.numpy()
+        bias = system.network.head.bias.numpy()
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(activation_maps.mean(axis=(2, 3)) + bias, logits, rtol=1e-4, atol=1e-4)
+
+
+def test_it_is_served_in_integers_too(run: RunFolder, tmp_path: Path) -> None:
+    whole = quantise(export_run(run, tmp_path / "artifact"), SPLIT, None, TOLD, max_cost_points=100)
+    images = SPLIT.calibration.images[:30]
+    (expected,) = whole.graphs["classifier"](images, outputs=["logits"])
+
+    cut = with_early_exit(whole, SPLIT, TOLD)
+
+    (maps,) = cut.graphs["classifier"](images, outputs=["stem_maps"])
+    assert maps.dtype == np.uint8
+    (logits,) = cut.graphs["deep_classifier"](maps, outputs=["logits"])
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_torch_peer_of_the_benchmark_goes_the_same_ways(run: RunFolder, tmp_path: Path) -> None:
+    cut = with_early_exit(export_run(run, tmp_path / "artifact"), SPLIT, TOLD)
+    eager = EagerArtifact(cut.folder, cut.manifest, cut.sha256)
+    pictures = as_network_inputs(SPLIT.validation.images)
+    served, in_torch = (Classifier(artifact).outputs(pictures) for artifact in (cut, eager))
+
+    np.testing.assert_allclose(in_torch.logits, served.logits, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(in_torch.left_early, served.left_early)

@@ -67,7 +67,7 @@ def test_every_setting_has_a_dotted_name():
 
 
 def test_settings_of_what_a_recipe_trained_before_are_refused():
-    recipe = find_recipe("classifier-deepened")
+    recipe = find_recipe("classifier-halved")
     settings = settings_of(recipe)
     del settings["system"]["second_half"]
 
