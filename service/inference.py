@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.autoencoder import Autoencoder, Samples
+from fashion.autoencoder import Autoencoder, Between, Samples
 from fashion.classifier import Classifier, InPasses, Prediction
 from fashion.errors import InvalidValue
 from fashion.preparation import Prepared
@@ -75,31 +75,35 @@ def encode(tag: str, autoencoder: Autoencoder, pictures: list[Prepared]) -> Enco
 
 
 def reconstruct(
-    tag: str, autoencoder: Autoencoder, as_sheet: bool, pictures: list[Prepared]
+    tag: str, autoencoder: Autoencoder, as_sheet: bool, between: Between, pictures: list[Prepared]
 ) -> ReconstructAnswer | bytes:
     """POST /reconstruct: each picture from its posterior mean, or all on one PNG sheet."""
     images = _stack(pictures)
-    made = autoencoder.reconstruct(images)
+    made = autoencoder.reconstruct(images, between)
     metrics.reconstructed(made)
     return reconstruct_sheet(images, made) if as_sheet else reconstruct_answer(tag, made)
 
 
 def generate(
-    tag: str, autoencoder: Autoencoder, options: GenerateOptions, as_sheet: bool
+    tag: str, autoencoder: Autoencoder, options: GenerateOptions, as_sheet: bool, between: Between
 ) -> GenerateAnswer | bytes:
     """POST /generate: new samples, or the given latents decoded; as JSON or on one PNG sheet."""
     if options.latents is None:
         seed = secrets.randbelow(MAX_SEED + 1) if options.seed is None else options.seed
         samples = autoencoder.generate(
-            options.count, label=options.label, seed=seed, temperature=options.temperature
+            options.count,
+            label=options.label,
+            seed=seed,
+            temperature=options.temperature,
+            between=between,
         )
     else:
-        seed, samples = None, _decode(autoencoder, options.latents)
+        seed, samples = None, _decode(autoencoder, options.latents, between)
     metrics.generated(label_names(samples))
     return generate_sheet(samples, options.columns) if as_sheet else generate_answer(tag, seed, samples)
 
 
-def _decode(autoencoder: Autoencoder, given: list[list[float]]) -> Samples:
+def _decode(autoencoder: Autoencoder, given: list[list[float]], between: Between) -> Samples:
     for index, latent in enumerate(given):
         if len(latent) != autoencoder.latent_size:
             raise InvalidValue(
@@ -109,7 +113,7 @@ def _decode(autoencoder: Autoencoder, given: list[list[float]]) -> Samples:
             )
     with np.errstate(over="ignore"):  # what does not fit 32 bits becomes infinite, and decode() refuses that
         latents = np.array(given, dtype=np.float32)
-    return Samples(latents, autoencoder.decode(latents), None)
+    return Samples(latents, autoencoder.decode(latents, between), None)
 
 
 def _stack(pictures: list[Prepared]) -> NDArray[np.uint8]:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 # better than bytes, and are known once the pictures are open.
 BYTES_A_SECOND: Final = 20 * 1024 * 1024
 PIXELS_A_SECOND: Final = 100_000_000
+LATENTS_A_SECOND: Final = 1_000
 
 
 class LargeJobs:

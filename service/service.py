@@ -25,6 +25,7 @@ from service.exchange import Exchange
 from service.gate import check_access
 from service.incoming import Asked
 from service.inference_protocol.endpoints import InferenceProtocol
+from service.large_jobs import LATENTS_A_SECOND
 from service.operations import operations
 from service.pictures import prepare_pictures
 from service.schemas import (
@@ -170,8 +171,10 @@ class FashionService:
         """Encode each picture, decode it again, and tell what was lost."""
         asked = await incoming.read(PictureOptions, self._settings, self._work)
         tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options)
-        infer = partial(inference.reconstruct, tag, autoencoder, incoming.exchange.wants_png)
-        return await self._answer(incoming.exchange, asked, infer, small=self._is_small(asked))
+        exchange = incoming.exchange
+        infer = partial(inference.reconstruct, tag, autoencoder, exchange.wants_png, exchange.check_time)
+        small = self._are_few_latents(exchange, len(asked.pictures)) and self._is_small(asked)
+        return await self._answer(exchange, asked, infer, small=small)
 
     @bentoml.api(input_spec=GenerateInput, output_spec=GenerateOutput)
     async def generate(self, incoming: Incoming) -> GenerateAnswer | bytes:
@@ -182,8 +185,10 @@ class FashionService:
         # Who sends a seed or latents counts on the version that they are for.
         movable = asked.options.seed is None and asked.options.latents is None
         tag, autoencoder = await self._trial.autoencoder(exchange, asked.options, movable=movable)
-        infer = partial(inference.generate, tag, autoencoder, asked.options, exchange.wants_png)
-        small = asked.options.num_samples <= self._settings.small_generate_count
+        infer = partial(
+            inference.generate, tag, autoencoder, asked.options, exchange.wants_png, exchange.check_time
+        )
+        small = self._are_few_latents(exchange, asked.options.num_samples)
         return await self._work.run(exchange, partial(_timed, exchange, infer), small=small)
 
     async def _answer(
@@ -218,6 +223,11 @@ class FashionService:
             len(asked.pictures) <= self._settings.small_request_pictures
             and sum(map(len, asked.pictures)) <= self._settings.small_request_bytes
         )
+
+    def _are_few_latents(self, exchange: Exchange, num_latents: int) -> bool:
+        """Whether so few are decoded in the loop; otherwise the queue is told what they will take."""
+        exchange.expected_seconds = num_latents / LATENTS_A_SECOND
+        return num_latents <= self._settings.small_latents
 
 
 def _timed(exchange: Exchange, infer: Callable[[], T], inline: bool) -> T:  # noqa: ARG001 - wherever it runs

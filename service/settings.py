@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     small_request_bytes: PositiveInt = 64 * 1024
     small_request_pictures: PositiveInt = 8
     small_picture_pixels: PositiveInt = 256 * 256
-    small_generate_count: PositiveInt = 16
+    # Latents that /generate and /reconstruct decode, one taking longer than to classify a picture.
+    small_latents: PositiveInt = 4
     # Pictures of small requests that go through the classifier in one pass, where they came together.
     batch_pictures: PositiveInt = 16
 

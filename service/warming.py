@@ -22,7 +22,7 @@ def warm_up(model: Model, settings: Settings) -> None:
     if isinstance(model, Classifier):
         _warm_classifier(model, settings.batch_pictures)
     else:
-        _warm_autoencoder(model, settings.small_request_pictures, settings.small_generate_count)
+        _warm_autoencoder(model, settings.small_request_pictures)
 
 
 def _warm_classifier(classifier: Classifier, max_pictures: int) -> None:
@@ -36,8 +36,7 @@ def _warm_classifier(classifier: Classifier, max_pictures: int) -> None:
             classifier.explain([picture] * size)  # which takes all of a network, early exit or not
 
 
-def _warm_autoencoder(autoencoder: Autoencoder, max_pictures: int, max_samples: int) -> None:
+def _warm_autoencoder(autoencoder: Autoencoder, max_pictures: int) -> None:
     for size in range(1, max_pictures + 1):
-        autoencoder.reconstruct(np.stack([_BLANK] * size))
-    for size in range(1, max_samples + 1):
-        autoencoder.decode(np.zeros((size, autoencoder.latent_size), np.float32))
+        autoencoder.encode(np.stack([_BLANK] * size))
+    autoencoder.reconstruct(np.stack([_BLANK]))  # latents are decoded one by one

@@ -67,6 +67,7 @@ class ProtocolModel:
     outputs: Callable[[Any], tuple[TensorType, ...]]
     run: Callable[[Call, Any, Any], Tensors]
     takes_latents: bool = False
+    decodes: bool = False
 
     def max_rows(self, settings: Settings) -> int:
         """How many rows a request may hold: as many as pictures or latents elsewhere."""
@@ -74,7 +75,7 @@ class ProtocolModel:
 
     def small_rows(self, settings: Settings) -> int:
         """How many rows are computed in the event loop's own thread."""
-        return settings.small_generate_count if self.takes_latents else settings.small_request_pictures
+        return settings.small_latents if self.decodes else settings.small_request_pictures
 
 
 def _classify_images(call: Call, classifier: Classifier, images: NDArray[np.uint8]) -> Tensors:
@@ -122,7 +123,7 @@ def _in_distribution(made: Prediction) -> int:
 
 def _reconstruct(call: Call, autoencoder: Autoencoder, images: NDArray[np.uint8]) -> Tensors:
     _count(call, images)
-    made = autoencoder.reconstruct(images)
+    made = autoencoder.reconstruct(images, call.exchange.check_time)
     metrics.reconstructed(made)
     given: dict[str, Tensor | None] = {
         "reconstruction": made.images,
@@ -143,7 +144,7 @@ def _encode(call: Call, autoencoder: Autoencoder, images: NDArray[np.uint8]) -> 
 
 def _decode(call: Call, autoencoder: Autoencoder, latents: NDArray[np.float32]) -> Tensors:
     call.exchange.num_pictures = len(latents)
-    images = autoencoder.decode(latents)
+    images = autoencoder.decode(latents, call.exchange.check_time)
     metrics.generated([None] * len(images))
     return {"images": images}
 
@@ -188,7 +189,7 @@ PROTOCOL_MODELS: Final[Mapping[str, ProtocolModel]] = {
         _always((*_PREDICTED, TensorType("prepared_as", "BYTES"))),
         _classify_pictures,
     ),
-    AUTOENCODER: ProtocolModel(AUTOENCODER, _always(_IMAGES), _reconstructed, _reconstruct),
+    AUTOENCODER: ProtocolModel(AUTOENCODER, _always(_IMAGES), _reconstructed, _reconstruct, decodes=True),
     f"{AUTOENCODER}-encoder": ProtocolModel(AUTOENCODER, _always(_IMAGES), _encoder_outputs, _encode),
     f"{AUTOENCODER}-decoder": ProtocolModel(
         AUTOENCODER,
@@ -196,5 +197,6 @@ PROTOCOL_MODELS: Final[Mapping[str, ProtocolModel]] = {
         _always((TensorType("images", "FP32", (SIDE, SIDE)),)),
         _decode,
         takes_latents=True,
+        decodes=True,
     ),
 }

@@ -183,3 +183,24 @@ def test_large_jobs_have_a_queue_of_their_own(serve: Serve):
         for thread in threads:
             thread.join(60)
         assert set(statuses) == {200, 429}
+
+
+@pytest.mark.parametrize(
+    ("path", "few", "many"),
+    [
+        ("/generate", {"json": {"count": 2}}, {"json": {"count": 3}}),
+        ("/reconstruct", {"files": parts(*[picture()] * 2)}, {"files": parts(*[picture()] * 3)}),
+    ],
+)
+def test_the_loop_decodes_few_latents_and_many_are_a_large_job(
+    serve: Serve, path: str, few: dict, many: dict
+) -> None:
+    with serve(max_large_jobs_held=1, small_latents=2) as client:
+        large = Exchange(client, "/encode", LARGE_FORM.headers["content-type"])
+        large.body(LARGE_FORM.read())
+        time.sleep(0.3)  # by then it is being decoded
+        assert client.post(path, **few).status_code == 200
+        assert_refused(client.post(path, **many), 429, "overloaded")
+        large.disconnect()
+        large.finish()
+        assert client.post(path, **many).status_code == 200

@@ -160,4 +160,20 @@ def test_latents_that_are_not_finite_are_refused(vae: Autoencoder) -> None:
 def test_many_latents_decode_as_one_by_one(vae: Autoencoder) -> None:
     latents = np.random.default_rng(0).normal(size=(150, LATENT)).astype(np.float32)
     alone = np.concatenate([vae.decode(row[None]) for row in latents])
-    np.testing.assert_allclose(vae.decode(latents), alone, atol=1e-6)
+    np.testing.assert_array_equal(vae.decode(latents), alone)
+
+
+def test_who_wants_to_stop_is_asked_before_each_latent(vae: Autoencoder) -> None:
+    asked = 0
+
+    def between() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
+            raise TimeoutError
+
+    assert len(vae.generate(3, between=between).images) == 3
+    asked = 0
+    with pytest.raises(TimeoutError):
+        vae.reconstruct(np.zeros((9, 28, 28), np.uint8), between)
+    assert asked == 4

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.autoencoder import Autoencoder, Reconstruction
+from fashion.autoencoder import Autoencoder, Between, Latents
 from fashion.classifier import MOST_VIEWS, Classifier, InPasses
 from fashion.novelty import Outputs
 from fashion.preparation import Prepared
@@ -14,7 +14,7 @@ from service.settings import Settings
 from service.warming import warm_up
 from tests.tiny_artifacts import tiny_autoencoder, tiny_classifier
 
-SETTINGS = Settings(batch_pictures=5, small_request_pictures=3, small_generate_count=4)
+SETTINGS = Settings(batch_pictures=5, small_request_pictures=3)
 
 
 class WatchedClassifier(Classifier):
@@ -30,13 +30,13 @@ class WatchedClassifier(Classifier):
 class WatchedAutoencoder(Autoencoder):
     """A real autoencoder that remembers how many pictures and latents it was given."""
 
-    def reconstruct(self, images: NDArray[np.uint8]) -> Reconstruction:
-        self.seen.append(("reconstruct", len(images)))
-        return super().reconstruct(images)
+    def encode(self, images: NDArray[np.uint8]) -> Latents:
+        self.seen.append(("encode", len(images)))
+        return super().encode(images)
 
-    def decode(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+    def decode(self, latents: NDArray[np.float32], between: Between | None = None) -> NDArray[np.float32]:
         self.seen.append(("decode", len(latents)))
-        return super().decode(latents)
+        return super().decode(latents, between)
 
     seen: list[tuple[str, int]]
 
@@ -54,5 +54,4 @@ def test_an_autoencoder_runs_on_every_size_that_the_loop_answers(tmp_path: Path)
     autoencoder = WatchedAutoencoder(tiny_autoencoder(tmp_path / "artifact"))
     autoencoder.seen = []
     warm_up(autoencoder, SETTINGS)
-    reconstructed = {("reconstruct", count) for count in (1, 2, 3)}
-    assert reconstructed | {("decode", count) for count in (1, 2, 3, 4)} <= set(autoencoder.seen)
+    assert {("decode", 1), *(("encode", count) for count in (1, 2, 3))} == set(autoencoder.seen)
