@@ -2,11 +2,14 @@
 
 A job's turn comes at the time of its arrival plus what it will roughly take, so a small one overtakes large
 ones that came little earlier, and a large one waits no longer for smaller ones than its own size tells. A job
-that runs lets those through between its steps.
+that runs lets those through between its steps. Where the cores are busy, the threads leave them to the event
+loops first (docs/decisions/0111).
 """
 
 import contextlib
 import heapq
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,6 +27,10 @@ T = TypeVar("T")
 BYTES_A_SECOND: Final = 20 * 1024 * 1024
 PIXELS_A_SECOND: Final = 100_000_000
 LATENTS_A_SECOND: Final = 1_000
+
+_NICENESS: Final = 5
+"""Of these threads, above the event loop's: a third of its share of a core that both want."""
+_HIGHEST_NICENESS: Final = 19
 
 
 class LargeJobs:
@@ -61,6 +68,7 @@ class LargeJobs:
             self._changed.notify_all()
 
     def _work(self) -> None:
+        _step_back()
         while job := self._next():
             job.run()
             del job  # or its answer would stay until the next comes
@@ -87,6 +95,13 @@ class LargeJobs:
         with self._changed, contextlib.suppress(ValueError):  # a thread may have taken it just now
             self._waiting.remove(job)
             heapq.heapify(self._waiting)
+
+
+def _step_back() -> None:
+    """Let other threads have the processor first. Elsewhere than on Linux niceness is the whole process's."""
+    if sys.platform == "linux":
+        own = os.getpriority(os.PRIO_PROCESS, 0)  # 0 is the calling thread
+        os.setpriority(os.PRIO_PROCESS, 0, min(own + _NICENESS, _HIGHEST_NICENESS))
 
 
 class _Job(Future[T]):

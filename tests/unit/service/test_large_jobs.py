@@ -1,6 +1,8 @@
 """The queue of large jobs: who goes first, who is let through, and what is let go."""
 
 import gc
+import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -138,3 +140,11 @@ def test_closed_it_ends_its_threads():
         if thread.name.startswith("large-job"):
             thread.join(10)
             assert not thread.is_alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a niceness of their own")
+def test_its_threads_leave_the_processor_to_others_first(jobs: LargeJobs) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    assert jobs.submit(exchange_of(1), niceness).result(10) > niceness()
