@@ -100,8 +100,9 @@ class LargeJobs:
 def _step_back() -> None:
     """Let other threads have the processor first. Elsewhere than on Linux niceness is the whole process's."""
     if sys.platform == "linux":
-        own = os.getpriority(os.PRIO_PROCESS, 0)  # 0 is the calling thread
-        os.setpriority(os.PRIO_PROCESS, 0, min(own + _NICENESS, _HIGHEST_NICENESS))
+        with contextlib.suppress(OSError):  # a sandbox may forbid it, and then they share alike
+            own = os.getpriority(os.PRIO_PROCESS, 0)  # 0 is the calling thread
+            os.setpriority(os.PRIO_PROCESS, 0, min(own + _NICENESS, _HIGHEST_NICENESS))
 
 
 class _Job(Future[T]):

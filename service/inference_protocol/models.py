@@ -68,6 +68,7 @@ class ProtocolModel:
     run: Callable[[Call, Any, Any], Tensors]
     takes_latents: bool = False
     decodes: bool = False
+    """Whether latents are decoded, which takes longer than anything else does for a row."""
 
     def max_rows(self, settings: Settings) -> int:
         """How many rows a request may hold: as many as pictures or latents elsewhere."""
