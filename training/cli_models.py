@@ -47,11 +47,11 @@ def register(app: typer.Typer) -> None:
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     photographs: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="RUN",
-            help="Run of `photograph-classifier`, whose network is to answer for photographs. "
-            "[default: the one that was trained with RUN, if any]",
+            help="Run of `photograph-classifier`, or an artifact, a released file or NAME:VERSION, whose "
+            "network is to answer for photographs. [default: the one that was trained with RUN, if any]",
         ),
     ] = None,
     quantise: Annotated[
@@ -69,12 +69,13 @@ def export(
     from training.finishing import available_photographs, finish
     from training.runs import RunFolder
     from training.splits import split
+    from training.targets import opened_photographs
 
     folder = RunFolder(run)
     folder.read_settings()
-    joined = RunFolder(photographs) if photographs else None
     parts = split(load_training(data))
-    finish(folder, parts, available_photographs(), Console(), joined=joined, integers=quantise)
+    with opened_photographs(photographs) as joined:
+        finish(folder, parts, available_photographs(), Console(), joined=joined, integers=quantise)
 
 
 def calibrate(run: RunArgument, data: DataOption = None) -> None:
@@ -130,8 +131,8 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Measure the released models on the test split, beside what they are held to."""
+    from training.released_files import RELEASES
     from training.reporting import ReportRequest, report_releases
-    from training.store import RELEASES
 
     request = ReportRequest(releases or RELEASES, out, data, beside, judge, importance_pictures)
     report_releases(request, Console())
@@ -172,7 +173,8 @@ def release(
 ) -> None:
     """Export a stored version to releases/, in place of that model's earlier release, and its model card to
     docs/."""
-    from training.store import RELEASES, copy_card
+    from training.released_files import RELEASES
+    from training.store import copy_card
     from training.store import release as write
 
     Console().print(f"wrote {write(tag, folder or RELEASES)}", soft_wrap=True)

@@ -52,7 +52,7 @@ def costs_of(classifier: Classifier, images: NDArray[np.uint8], with_photographs
     """Time the network for network inputs on `images` (count, 28, 28), one after the other, and the one for
     photographs if there is one on noise: without an early exit nothing depends on what is on a picture."""
     manifest = classifier.artifact.manifest
-    own = _own_parameters(classifier)
+    own = own_parameters(classifier)
     pictures = as_network_inputs(images[:_ALONE])
     costs = [_cost(classifier, "network inputs", own, pictures)]
     if with_photographs and (side := classifier.view_side):
@@ -64,7 +64,7 @@ def costs_of(classifier: Classifier, images: NDArray[np.uint8], with_photographs
     return costs
 
 
-def _own_parameters(classifier: Classifier) -> int | None:
+def own_parameters(classifier: Classifier) -> int | None:
     """Of the network for network inputs alone: see NetworkCost."""
     manifest = classifier.artifact.manifest
     if classifier.view_side is None:

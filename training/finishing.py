@@ -11,6 +11,7 @@ from fashion.errors import DatasetError
 from training.calibrate import calibrate
 from training.export import check_joinable, export_run
 from training.halving import with_early_exit
+from training.joining import with_photographs_of
 from training.latent_layout import LatentLayout
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
@@ -26,31 +27,35 @@ def finish(
     photographs: PhotographSplit | None,
     console: Console,
     *,
-    joined: RunFolder | None = None,
+    joined: RunFolder | Artifact | None = None,
     integers: bool | None = None,
 ) -> Artifact:
     """Export the run and complete the artifact; an earlier artifact of the run is replaced.
 
-    `joined` is the run of a network for photographs that goes into the same artifact, instead of the one that
-    was trained with the run. `integers` says whether classifiers are to compute in eight-bit integers,
-    whatever that costs; None leaves it to the recipe, and to the measured cost.
+    `joined` is the run of a network for photographs that goes into the same artifact, or an artifact that has
+    one, instead of the run that was trained with this one. `integers` says whether classifiers are to compute
+    in eight-bit integers, whatever that costs; None leaves it to the recipe, and to the measured cost.
     """
-    artifact = export(folder, joined)
+    donor = joined if isinstance(joined, Artifact) else None
+    artifact = export(folder, joined if isinstance(joined, RunFolder) else None, alone=donor is not None)
     if integers or (integers is None and folder.read_settings().build_recipe().quantise):
         cost = math.inf if integers else MAX_COST_POINTS
         artifact = quantise(artifact, split, photographs, console, max_cost_points=cost)
     artifact = with_early_exit(artifact, split, console)
+    if donor:
+        artifact = with_photographs_of(artifact, donor)
     artifact = complete(artifact, split, photographs, console, layout=folder.load_system().layout)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
 
 
-def export(folder: RunFolder, joined: RunFolder | None = None) -> Artifact:
-    """Export the best weights of the run, and of what joins it, with the summaries' validation figures.
+def export(folder: RunFolder, joined: RunFolder | None = None, *, alone: bool = False) -> Artifact:
+    """Export the best weights of the run, and of what joins it unless it is to stay `alone`, with the
+    summaries' validation figures.
 
     Raises InvalidValue where one of the runs is of a kind that does not belong there.
     """
-    joined = joined or _joined_run(folder)
+    joined = joined or (None if alone else _joined_run(folder))
     check_joinable(folder, joined)
     shutil.rmtree(folder.artifact, ignore_errors=True)
     metrics = _validation_figures(folder, "validation")

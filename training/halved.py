@@ -6,7 +6,10 @@ cost, and the first half learns to serve both (BranchyNet, Teerapittayanon et al
 Who leaves early in use is decided after training (`halving.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -18,6 +21,11 @@ from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import BranchSettings, FirstHalf, HalvedClassifier, SecondHalfSettings
 from training.ranges import NotNegative, Share
 from training.systems import Batch, ExportGraph, Terms
+from training.teachers import released_teacher
+
+_BRANCH_FOLLOWS: Final = 0.5
+"""How much of the branch's target on hard pictures is what the second half says of them: those that it then
+answers alike may leave early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,11 @@ class HalvedSettings:
     """Of the branch's cross-entropy beside the second half's."""
     label_smoothing: Share = 0.0
     """Share of each target spread evenly over the labels (arXiv:1512.00567, section 7)."""
+    teacher: str = ""
+    """File in `releases/teachers` whose classifier says, too, what the second half learns; "" for labels
+    alone."""
+    teachers_share: Share = 0.5
+    """Of the second half's targets; the rest are the labels, smoothed."""
 
     def build(self) -> "HalvedSystem":
         """Both halves, freshly initialised."""
@@ -55,6 +68,13 @@ class HalvedSystem(ClassifierSystem):
         self.sure = settings.sure
         self.easy_kept = settings.easy_kept
         self.branch_weight = settings.branch_weight
+        self.teacher = settings.teacher
+        self.teachers_share = settings.teachers_share
+
+    @cached_property
+    def taught(self) -> Callable[[Tensor], Tensor]:
+        """What the teacher says of pictures: see `ReleasedTeacher.probabilities`."""
+        return released_teacher(self.teacher).probabilities
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the objective; `error` the share of wrong answers of the second half on what it learns
@@ -64,7 +84,11 @@ class HalvedSystem(ClassifierSystem):
         logits = self.network.second(half.maps[chosen]).logits.float()
         said = half.said.logits.float()
         targets = self.smoothed(batch.targets)
-        deep = functional.cross_entropy(logits, targets[chosen])
+        lesson = targets[chosen]
+        if self.teacher:
+            lesson = lesson.lerp(self.taught(batch.images[chosen]), self.teachers_share)
+            targets[chosen] = lesson.lerp(logits.detach().softmax(dim=1), _BRANCH_FOLLOWS)
+        deep = functional.cross_entropy(logits, lesson)
         early = functional.cross_entropy(said, targets)
         return {
             "total": deep + self.branch_weight * early,

@@ -21,9 +21,9 @@ from training.answers import answers_to, as_network_inputs
 from training.dataset import Dataset
 from training.drawing import drawn
 from training.recipes.judge import JUDGE
+from training.released_files import RELEASE_SUFFIX, RELEASES
 from training.report import Table
 from training.sample_quality import SampleQuality, frechet_distance, sample_quality
-from training.store import RELEASE_SUFFIX, RELEASES
 
 JUDGES: Final = RELEASES / "judges"
 """Apart from the releases that are served: what lies here is only measured with."""

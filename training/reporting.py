@@ -20,8 +20,8 @@ from training.evaluating import evaluate_artifact
 from training.judging import released_judge
 from training.recipes.classifiers import RELEASED_AS as CLASSIFIER
 from training.recipes.vae import RELEASED_AS as AUTOENCODER
+from training.released_files import RELEASE_SUFFIX, RELEASES
 from training.report import Report, Table
-from training.store import RELEASE_SUFFIX, RELEASES
 from training.targets import opened, opened_classifier
 
 

@@ -7,10 +7,7 @@ publishing the same artifact again, here or on another machine, gives the same v
 import os
 import re
 import shutil
-import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +18,10 @@ from fashion.aliases import ALIAS_FILE, Aliases, AliasName, read_aliases
 from fashion.aliases import promote as promote_alias
 from fashion.aliases import rollback as rollback_alias
 from fashion.artifact import MANIFEST_FILE, Artifact, open_artifact
-from fashion.errors import DamagedArtifact, UnknownModel
+from fashion.errors import UnknownModel
 from training.model_card import CARD_FILE
+from training.released_files import RELEASE_SUFFIX, RELEASES
 
-RELEASES: Final = Path(__file__).resolve().parent.parent / "releases"
-RELEASE_SUFFIX: Final = ".bentomodel"
 MODEL_CARDS: Final = RELEASES.parent / "docs" / "model-cards"
 _ALIASES: Final = ("stable", "candidate")
 _VERSION: Final = "[0-9]{8}-[0-9a-f]{8}"
@@ -123,31 +119,6 @@ def copy_card(tag: str, folder: Path = MODEL_CARDS) -> Path | None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copy(artifact.folder / CARD_FILE, folder / f"{artifact.manifest.name}.md"))
-
-
-@contextmanager
-def opened_release(path: Path) -> Iterator[Artifact]:
-    """Open a released file without importing it anywhere; raises DamagedArtifact."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with tarfile.open(path) as archive:
-                _unpack(archive, Path(folder))
-        except (tarfile.TarError, OSError, EOFError) as error:
-            raise DamagedArtifact(f"{path} is no released model: {error}") from error
-        yield open_artifact(Path(folder))
-
-
-def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
-    """Write an archive's files, and none outside `folder`. Filters, which do that, came with Python 3.11.4;
-    Debian 12 has 3.11.2."""
-    for member in archive:
-        path = (folder / member.name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise tarfile.TarError(f"{member.name!r} lies outside it")
-        content = archive.extractfile(member) if member.isfile() else None
-        if content is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.read())
 
 
 def alias_file() -> Path:

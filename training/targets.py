@@ -8,8 +8,9 @@ from pathlib import Path
 from fashion.artifact import MANIFEST_FILE, Artifact, open_artifact
 from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
+from training.released_files import RELEASE_SUFFIX, opened_release
 from training.runs import RunFolder
-from training.store import RELEASE_SUFFIX, open_stored, opened_release
+from training.store import open_stored
 
 
 @contextmanager
@@ -33,6 +34,21 @@ def opened_classifier(target: str | None) -> Iterator[Classifier | None]:
         return
     with opened(target) as artifact:
         yield Classifier(artifact)
+
+
+@contextmanager
+def opened_photographs(target: str | None) -> Iterator[RunFolder | Artifact | None]:
+    """What a network for photographs is taken from: its own run, if `target` is one, or the artifact that
+    `target` names; None where it names nothing."""
+    if target is None:
+        yield None
+        return
+    run = RunFolder(Path(target))
+    if run.settings_file.is_file() and not run.read_settings().build_recipe().system.build().stands_alone:
+        yield run
+        return
+    with opened(target) as artifact:
+        yield artifact
 
 
 def own_artifact(path: Path) -> Artifact:

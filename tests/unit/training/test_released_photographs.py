@@ -12,9 +12,9 @@ from training.answers import answers_to_photographs, batched_pictures
 from training.cross_fitting import cross_fitted
 from training.dataset import load_training
 from training.photographs import GROUPS, load_photographs
+from training.released_files import RELEASES, opened_release
 from training.senders import split_by_sender
 from training.splits import split
-from training.store import RELEASES, opened_release
 
 SIDE = 400  # of a product shot, with 20 pixels of white around the garment
 

@@ -8,11 +8,11 @@ from fashion.aliases import read_aliases
 from fashion.artifact import open_artifact
 from fashion.errors import AliasError, DamagedArtifact, InvalidValue, UnknownModel
 from tests.tiny_artifacts import tiny_classifier
+from training.released_files import opened_release
 from training.store import (
     alias_file,
     exact_tag,
     open_stored,
-    opened_release,
     promote,
     publish,
     published,

@@ -1,0 +1,64 @@
+"""The network for photographs of one artifact in another: so a classifier can be replaced without training
+that network again.
+
+What was fitted on its answers is not taken along: `calibrate` fits it anew.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fashion.artifact import Artifact
+from fashion.classifier import Classifier
+from fashion.errors import InvalidValue
+from training.costs import own_parameters
+from training.photographs import LABELS_FILE
+from training.rewriting import rewrite_artifact
+
+PHOTOGRAPHS: Final = "photographs"
+"""The section of a recipe's settings that tells of the network for photographs."""
+_GRAPHS: Final = ("photograph_classifier", "photograph_explainer")
+_FIGURES: Final = "validation_photograph_"
+
+
+def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
+    """Add the donor's network for photographs to an artifact that is not published yet.
+
+    Raises InvalidValue where the donor has none, or where nothing tells how it was trained.
+    """
+    theirs = donor.manifest
+    settings = theirs.recipe.settings
+    if PHOTOGRAPHS not in settings or _GRAPHS[0] not in theirs.graphs:
+        raise InvalidValue(
+            f"{theirs.name} at {donor.folder} has no network for photographs of its own: name a classifier "
+            f"that has.",
+            field="--photographs",
+        )
+    own = own_parameters(Classifier(donor))
+    if own is None:
+        raise InvalidValue(
+            f"The recipe {theirs.recipe.name} trains something else today, so nobody can tell how many of "
+            f"the donor's parameters are its network for photographs: name a run of photograph-classifier.",
+            field="--photographs",
+        )
+    ours = artifact.manifest
+    graphs = {name: theirs.graphs[name] for name in _GRAPHS if name in theirs.graphs}
+    changes: dict[str, Any] = {
+        "graphs": {**ours.graphs, **graphs},
+        "recipe": ours.recipe.model_copy(
+            update={"settings": {**ours.recipe.settings, PHOTOGRAPHS: settings[PHOTOGRAPHS]}}
+        ),
+        "data": {**ours.data, LABELS_FILE.name: theirs.data[LABELS_FILE.name]},
+        "num_parameters": ours.num_parameters + theirs.num_parameters - own,
+        "metrics": {**ours.metrics, **_figures_of_photographs(theirs.metrics)},
+    }
+    files = {spec.file: (donor.folder / spec.file).read_bytes() for spec in graphs.values()}
+    probe = {
+        name: array
+        for name, array in donor.arrays(theirs.probe.file).items()
+        if name.partition("/")[0] in graphs
+    }
+    return rewrite_artifact(artifact, changes, files, probe)
+
+
+def _figures_of_photographs(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name.startswith(_FIGURES)}
