@@ -38,6 +38,9 @@ class HalvedSettings:
     second_half: SecondHalfSettings = field(default_factory=SecondHalfSettings)
     sure: Share = 0.85
     """The branch's highest probability from which on a picture counts as easy in training."""
+    hardest: Share = 1.0
+    """The largest share of a batch that counts as hard, those that the branch is least sure of: a branch that
+    learns from a teacher's doubt is seldom sure."""
     easy_kept: Share = 0.1
     """Of the easy pictures, those that the second half learns from all the same, so that nothing is unknown
     to it."""
@@ -66,6 +69,7 @@ class HalvedSystem(ClassifierSystem):
         network = HalvedClassifier(settings.network, settings.branch, settings.second_half)
         super().__init__(network, settings.label_smoothing)
         self.sure = settings.sure
+        self.hardest = settings.hardest
         self.easy_kept = settings.easy_kept
         self.branch_weight = settings.branch_weight
         self.teacher = settings.teacher
@@ -116,11 +120,17 @@ class HalvedSystem(ClassifierSystem):
 
     def _chosen(self, half: FirstHalf) -> Tensor:
         """Bool (batch,): what the second half learns from, one picture at least."""
-        chosen = ~self._leave(half)
+        confidences = self._confidences(half)
+        most = max(1, int(self.hardest * len(confidences)))
+        chosen = (confidences < self.sure) & (confidences <= confidences.kthvalue(most).values)
         chosen |= torch.rand(len(chosen), device=chosen.device) < self.easy_kept
         chosen[0] = True
         return chosen
 
     def _leave(self, half: FirstHalf) -> Tensor:
         """Bool (batch,): whom the branch is sure of."""
-        return half.said.logits.detach().float().softmax(dim=1).amax(dim=1) >= self.sure
+        return self._confidences(half) >= self.sure
+
+    def _confidences(self, half: FirstHalf) -> Tensor:
+        """The branch's highest probabilities: (batch,)."""
+        return half.said.logits.detach().float().softmax(dim=1).amax(dim=1)

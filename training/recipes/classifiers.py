@@ -168,6 +168,7 @@ def classifier_halved_taught() -> Recipe:
         system=HalvedSettings(
             ResidualSettings(width=24, first=16, downsampling="stride"),
             second_half=SecondHalfSettings((48, 128)),
+            hardest=0.35,
             label_smoothing=0.05,
             teacher="fashion-classifier-20261126-d1b6f0bb.bentomodel",
         ),
