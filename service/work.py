@@ -35,13 +35,14 @@ class Work:
     async def run(self, exchange: Exchange, job: Callable[[bool], T], *, small: bool) -> T:
         """Run `job(inline)`; inline it may raise TooLargeForTheLoop, and then runs again in a thread.
 
-        Gives way once before, so that all requests that have arrived are counted, and some refused, before
-        the loop is busy again. Raises the refusal of an answer that comes too late, and of a job too many;
-        ClientGone where nobody waits for the answer any more.
+        A small job gives way once before, so that all requests that have arrived are counted, and some
+        refused, before the loop is busy again. A large one too many is refused at once, before others are
+        served. Raises the refusal of an answer that comes too late, and of a job too many; ClientGone where
+        nobody waits for the answer any more.
         """
-        await asyncio.sleep(0)
-        exchange.check_time()
         if small:
+            await asyncio.sleep(0)
+            exchange.check_time()
             try:
                 return job(True)
             except TooLargeForTheLoop:

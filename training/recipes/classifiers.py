@@ -156,21 +156,3 @@ def classifier_halved() -> Recipe:
         quantise=True,
         joins={"photographs": photograph_released()},
     )
-
-
-def classifier_halved_taught() -> Recipe:
-    """Both halves at once, from nothing, taught by the labels and by the release before."""
-    course = classifier_halved()
-    return replace(
-        course,
-        name="classifier-halved-taught",
-        summary="a classifier with an early exit from nothing, taught by labels and the release before it",
-        system=HalvedSettings(
-            ResidualSettings(width=24, first=16, downsampling="stride"),
-            second_half=SecondHalfSettings((48, 128)),
-            hardest=0.35,
-            label_smoothing=0.05,
-            teacher="fashion-classifier-20261126-d1b6f0bb.bentomodel",
-        ),
-        optimisation=replace(course.optimisation, epochs=56),
-    )

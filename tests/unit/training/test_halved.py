@@ -115,22 +115,6 @@ def test_a_few_easy_pictures_are_kept(sure: float, easy_kept: float, expected: f
     assert float(terms["learned_from"]) == pytest.approx(expected, abs=tolerance)
 
 
-def test_no_more_than_the_hardest_are_learned_from() -> None:
-    batch = pictures(40)
-    system = built(replace(SETTINGS, sure=1.0, hardest=0.25, easy_kept=0.0))
-    hardest = certainties(system, batch).argsort()[:10]
-    expected = set(hardest.tolist()) | {0}  # the first of a batch always is
-
-    terms = system.training_terms(batch, 0.0)
-
-    assert float(terms["learned_from"]) == pytest.approx(len(expected) / 40)
-    with torch.no_grad():
-        half = system.network.first(batch.images)
-        logits = system.network.second(half.maps[sorted(expected)]).logits
-    wrong = (logits.argmax(dim=1) != batch.labels[sorted(expected)]).float().mean()
-    assert terms["error"] == wrong
-
-
 @pytest.mark.parametrize(
     ("branch_weight", "moved"), [(0.0, {"beginning", "second"}), (1.0, {"beginning", "branch", "second"})]
 )
