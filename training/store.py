@@ -52,7 +52,7 @@ def published(name: str | None = None) -> list[str]:
     """The tags in the store, of one model or of all."""
     try:
         return [str(model.tag) for model in bentoml.models.list(name)]
-    except BentoMLException:
+    except (BentoMLException, ValueError):  # the latter where no model can be called that
         return []
 
 

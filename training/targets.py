@@ -15,13 +15,18 @@ from training.store import open_stored
 
 @contextmanager
 def opened(target: str) -> Iterator[Artifact]:
-    """Open the artifact that `target` names; a path wins over a tag of the same spelling."""
+    """Open the artifact that `target` names; a path wins over a tag of the same spelling.
+
+    Raises InvalidValue where a path leads nowhere, and UnknownModel where the store has no such model.
+    """
     path = Path(target)
     if path.suffix == RELEASE_SUFFIX:
         with opened_release(path) as artifact:
             yield artifact
     elif path.is_dir():
         yield own_artifact(path)
+    elif len(path.parts) > 1:  # no model is called that
+        raise InvalidValue(f"There is no folder {path}: name a run or an artifact.", field="target")
     else:
         yield open_stored(target)
 

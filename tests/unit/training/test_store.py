@@ -154,6 +154,21 @@ def test_a_run_that_has_not_ended_is_no_target_yet(own_run):
         pass
 
 
+@pytest.mark.parametrize(
+    ("target", "error", "sentence"),
+    [
+        ("runs/none", InvalidValue, "There is no folder runs/none"),
+        ("/nowhere", InvalidValue, "There is no folder /nowhere"),
+        ("nothing", UnknownModel, "nothing has no stable version"),
+        ("Nothing", UnknownModel, "Nothing has no stable version"),
+        ("No thing:1", UnknownModel, "The store holds no No thing:1"),
+    ],
+)
+def test_a_target_that_is_not_there_is_told_in_a_sentence(target, error, sentence):
+    with pytest.raises(error, match=sentence), opened(target):
+        pytest.fail("it was opened")
+
+
 @pytest.mark.parametrize("name", ["../escaped.txt", "/tmp/escaped.txt"])
 def test_a_release_that_writes_outside_its_folder_is_refused(tmp_path, name):
     path = tmp_path / "evil.bentomodel"
