@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import onnx
@@ -28,6 +29,8 @@ from training.recipes.recipe import Recipe as TrainingRecipe
 from training.runs import RunFolder, RunSettings
 from training.systems import ExportGraph, System
 
+PHOTOGRAPHS: Final = "photographs"
+"""The section of a recipe's settings that tells of the network for photographs."""
 _OPSET = 20
 _DTYPES = {torch.uint8: "uint8", torch.float32: "float32", torch.int64: "int64"}
 
@@ -58,7 +61,7 @@ def export_run(
     systems = [folder.load_system()]
     if joined:
         systems.append(joined.load_system())
-        settings = _with_section(settings, "photographs", _with_parts(joined))
+        settings = _with_section(settings, PHOTOGRAPHS, _with_parts(joined))
         settings = replace(settings, data={**settings.data, LABELS_FILE.name: _md5(LABELS_FILE)})
     return export_systems(systems, recipe, settings, destination, metrics or {})
 

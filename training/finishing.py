@@ -11,7 +11,7 @@ from fashion.errors import DatasetError
 from training.calibrate import calibrate
 from training.export import check_joinable, export_run
 from training.halving import with_early_exit
-from training.joining import with_photographs_of
+from training.joining import FIGURES, with_photographs_of
 from training.latent_layout import LatentLayout
 from training.photographs import load_photographs
 from training.prior_fitting import add_prior
@@ -60,7 +60,7 @@ def export(folder: RunFolder, joined: RunFolder | None = None, *, alone: bool = 
     shutil.rmtree(folder.artifact, ignore_errors=True)
     metrics = _validation_figures(folder, "validation")
     if joined:
-        metrics |= _validation_figures(joined, "validation_photograph")
+        metrics |= _validation_figures(joined, FIGURES)
     return export_run(folder, folder.artifact, metrics, joined)
 
 

@@ -11,13 +11,13 @@ from fashion.artifact import Artifact
 from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
 from training.costs import own_parameters
+from training.export import PHOTOGRAPHS
 from training.photographs import LABELS_FILE
 from training.rewriting import rewrite_artifact
 
-PHOTOGRAPHS: Final = "photographs"
-"""The section of a recipe's settings that tells of the network for photographs."""
+FIGURES: Final = "validation_photograph"
+"""What the names of the validation figures of the network for photographs begin with."""
 _GRAPHS: Final = ("photograph_classifier", "photograph_explainer")
-_FIGURES: Final = "validation_photograph_"
 
 
 def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
@@ -27,7 +27,7 @@ def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
     """
     theirs = donor.manifest
     settings = theirs.recipe.settings
-    if PHOTOGRAPHS not in settings or _GRAPHS[0] not in theirs.graphs:
+    if PHOTOGRAPHS not in settings or not theirs.graphs.keys() >= set(_GRAPHS):
         raise InvalidValue(
             f"{theirs.name} at {donor.folder} has no network for photographs of its own: name a classifier "
             f"that has.",
@@ -41,7 +41,7 @@ def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
             field="--photographs",
         )
     ours = artifact.manifest
-    graphs = {name: theirs.graphs[name] for name in _GRAPHS if name in theirs.graphs}
+    graphs = {name: theirs.graphs[name] for name in _GRAPHS}
     changes: dict[str, Any] = {
         "graphs": {**ours.graphs, **graphs},
         "recipe": ours.recipe.model_copy(
@@ -61,4 +61,4 @@ def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
 
 
 def _figures_of_photographs(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name.startswith(_FIGURES)}
+    return {name: value for name, value in metrics.items() if name.startswith(FIGURES)}

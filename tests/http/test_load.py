@@ -37,8 +37,14 @@ class Exchange:
             "headers": [(b"content-type", content_type.encode()), (b"transfer-encoding", b"chunked")],
         }
         self._task = asyncio.run_coroutine_threadsafe(
-            transport.app(scope, self._inbox.get, self._send), self._loop.loop
+            transport.app(scope, self._receive, self._send), self._loop.loop
         )
+
+    async def _receive(self) -> dict:
+        message = await self._inbox.get()
+        if message["type"] == "http.disconnect":
+            self._inbox.put_nowait(message)  # servers say so again and again
+        return message
 
     async def _send(self, message: dict) -> None:
         self.sent.append(message)
@@ -162,13 +168,7 @@ def test_queued_work_whose_client_has_gone_is_never_begun(serve: Serve):
         assert leaving.finish() is None
         assert running.finish() == 200
         assert client.post("/encode", files=parts(picture((400, 400)))).status_code == 200
-        expected, patience = (
-            before + 45 + 1,
-            time.monotonic() + 2,
-        )  # a worker hands over its counts now and then
-        while total(client, "fashion_images_total") < expected and time.monotonic() < patience:
-            time.sleep(0.05)
-        assert total(client, "fashion_images_total") == expected
+        assert total(client, "fashion_images_total") - before == 45 + 1
 
 
 def test_a_photograph_passes_a_large_request_between_two_of_its_pictures(serve: Serve):
