@@ -172,3 +172,27 @@ class HalvedClassifier(nn.Module):
         half = self.first(images)
         answer: Classification = self.second(half.maps)
         return answer._replace(early_maps=half.early_maps)
+
+
+class DeepenedClassifier(HalvedClassifier):
+    """The first half and the branch of another, which stay as they are, and a second half."""
+
+    def __init__(
+        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
+    ) -> None:
+        super().__init__(network, branch, second_half)
+        self.beginning.requires_grad_(False)
+        self.branch.requires_grad_(False)
+        self.train()
+
+    def take_over(self, trained: HalvedClassifier) -> None:
+        """Take its first half and its branch."""
+        self.beginning.load_state_dict(trained.beginning.state_dict())
+        self.branch.load_state_dict(trained.branch.state_dict())
+
+    def train(self, mode: bool = True) -> "DeepenedClassifier":
+        """Only the second half trains: the norms before it keep their statistics."""
+        super().train(mode)
+        self.beginning.eval()
+        self.branch.eval()
+        return self

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
+from training.deepening import DEEPENED, DeepenedSettings
 from training.distilling import DistilledSettings
 from training.early_exiting import EarlyExitSettings
 from training.halved import HalvedSettings
@@ -14,7 +15,9 @@ from training.recipes.photographs import photograph_released
 from training.recipes.recipe import Recipe
 
 RELEASED_AS = "fashion-classifier"
-_SERVED = ResidualSettings(width=24, first=16)
+_TEACHER = "fashion-classifier-20261126-d1b6f0bb.bentomodel"
+_PRUNED = ResidualSettings(width=24, first=16)
+_HALVED = HalvedSettings(replace(_PRUNED, downsampling="stride"))
 
 
 def classifier() -> Recipe:
@@ -38,7 +41,7 @@ def classifier_mixed() -> Recipe:
     """The first course of the release: four times the multiplications, long enough to use them."""
     return Recipe(
         name="classifier-mixed",
-        summary="the first course of the released classifier: eighty epochs of erased and mixed pictures",
+        summary="the first course of classifier-branched: eighty epochs of erased and mixed pictures",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=80, learning_rate=1e-2, warm_up=0.1, weight_decay=5e-2, average_decay=0.9995
@@ -75,7 +78,7 @@ def classifier_averaged() -> Recipe:
     return replace(
         course,
         name="classifier-averaged",
-        summary="a teacher of the released classifier: classifier-whole goes on, and its way is averaged",
+        summary="a teacher of classifier-taught: classifier-whole goes on, and its way is averaged",
         optimisation=replace(
             course.optimisation, epochs=8, learning_rate=1e-3, schedule="constant", average_decay=1.0
         ),
@@ -90,7 +93,7 @@ def classifier_taught() -> Recipe:
     return replace(
         course,
         name="classifier-taught",
-        summary="the teacher of the released classifier: trains two teachers, then learns from both",
+        summary="the teacher of classifier-pruned: trains two teachers, then learns from both",
         system=DistilledSettings(ResidualSettings(width=32)),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=2e-4),
         quantise=False,
@@ -104,25 +107,23 @@ def classifier_pruned() -> Recipe:
     return replace(
         course,
         name="classifier-pruned",
-        summary="the released classifier's network: trains a teacher, is cut out of it and learns from it",
-        system=DistilledSettings(_SERVED),
+        summary="the network of classifier-branched: trains a teacher, is cut out of it and learns from it",
+        system=DistilledSettings(_PRUNED),
         optimisation=replace(course.optimisation, epochs=30, learning_rate=3e-3, warm_up=0.1),
         quantise=True,
         builds_on={START: course},
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: the pruned network, and a branch that answers what is easy.
-
-    Its artifact holds the network for photographs as well.
-    """
+def classifier_branched() -> Recipe:
+    """The release until 27 November, which teaches the one now: the pruned network, and a branch that answers
+    what is easy."""
     course = classifier_pruned()
     return replace(
         course,
-        name="classifier-released",
-        summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
-        system=EarlyExitSettings(_SERVED),
+        name="classifier-branched",
+        summary="the teacher of the released classifier: trains a network, then an exit for easy pictures",
+        system=EarlyExitSettings(_PRUNED),
         optimisation=Optimisation(
             epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
         ),
@@ -136,11 +137,7 @@ def classifier_halved() -> Recipe:
     return Recipe(
         name="classifier-halved",
         summary="a classifier with an early exit from nothing: both halves at once, by Muon, in one course",
-        system=HalvedSettings(
-            ResidualSettings(width=24, first=16, downsampling="stride"),
-            second_half=SecondHalfSettings((48, 128)),
-            label_smoothing=0.05,
-        ),
+        system=replace(_HALVED, second_half=SecondHalfSettings((48, 128)), label_smoothing=0.05),
         optimisation=Optimisation(
             epochs=70,
             optimiser="muon",
@@ -154,5 +151,58 @@ def classifier_halved() -> Recipe:
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.2),
         released_as=RELEASED_AS,
         quantise=True,
+        joins={"photographs": photograph_released()},
+    )
+
+
+def classifier_halved_taught() -> Recipe:
+    """The first course of the release: labels teach both halves, and a released classifier the second."""
+    course = classifier_halved()
+    return replace(
+        course,
+        name="classifier-halved-taught",
+        summary="the first half of the released classifier: labels and a release before it teach both halves",
+        system=replace(
+            _HALVED,
+            second_half=SecondHalfSettings((48, 128)),
+            hardest=0.35,
+            label_smoothing=0.05,
+            teacher=_TEACHER,
+        ),
+        optimisation=replace(course.optimisation, epochs=56),
+    )
+
+
+def classifier_deepened() -> Recipe:
+    """The second course: a larger second half behind that first one, from labels alone."""
+    course = classifier_halved_taught()
+    return replace(
+        course,
+        name="classifier-deepened",
+        summary="the second half of the released classifier: labels teach it what the first one is unsure of",
+        system=DeepenedSettings(_HALVED.network, hardest=0.4, label_smoothing=0.02),
+        optimisation=replace(course.optimisation, epochs=45, batch_size=384),
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5),
+        builds_on={START: course},
+        joins={},
+    )
+
+
+def classifier_released() -> Recipe:
+    """The one that is served: its second half goes on, and learns what it and the release before it say
+    together.
+
+    Its artifact holds the network for photographs as well.
+    """
+    course = classifier_deepened()
+    return replace(
+        course,
+        name="classifier-released",
+        summary="the classifier behind the release: trains both halves, then learns what two networks say",
+        system=DeepenedSettings(_HALVED.network, hardest=0.4, teacher=_TEACHER, teachers_share=1.0),
+        optimisation=replace(course.optimisation, epochs=16, learning_rate=3e-3),
+        # Mixed, so that they are pictures which no teacher has learned by heart.
+        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4),
+        builds_on={START: classifier_halved_taught(), DEEPENED: course},
         joins={"photographs": photograph_released()},
     )

@@ -29,9 +29,9 @@ from training.systems import Batch
 
 SPLIT = tiny_split()
 TOLD = Console(file=StringIO())
-SETTINGS = HalvedSettings(
-    ResidualSettings(width=4, downsampling="stride"), BranchSettings(3, 6), SecondHalfSettings((4, 6))
-)
+SIZE = ResidualSettings(width=4, downsampling="stride")
+BRANCH = BranchSettings(3, 6)
+SETTINGS = HalvedSettings(SIZE, BRANCH, SecondHalfSettings((4, 6)))
 RECIPE = replace(
     find_recipe("classifier-halved"),
     system=SETTINGS,
@@ -113,6 +113,22 @@ def test_a_few_easy_pictures_are_kept(sure: float, easy_kept: float, expected: f
     tolerance = 0.3 if easy_kept == 0.5 else 1e-6
     terms = system.training_terms(pictures(40), 0.0)
     assert float(terms["learned_from"]) == pytest.approx(expected, abs=tolerance)
+
+
+def test_no_more_than_the_hardest_are_learned_from() -> None:
+    batch = pictures(40)
+    system = built(replace(SETTINGS, sure=1.0, hardest=0.25, easy_kept=0.0))
+    hardest = certainties(system, batch).argsort()[:10]
+    expected = set(hardest.tolist()) | {0}  # the first of a batch always is
+
+    terms = system.training_terms(batch, 0.0)
+
+    assert float(terms["learned_from"]) == pytest.approx(len(expected) / 40)
+    with torch.no_grad():
+        half = system.network.first(batch.images)
+        logits = system.network.second(half.maps[sorted(expected)]).logits
+    wrong = (logits.argmax(dim=1) != batch.labels[sorted(expected)]).float().mean()
+    assert terms["error"] == wrong
 
 
 @pytest.mark.parametrize(
