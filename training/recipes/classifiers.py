@@ -189,7 +189,7 @@ def classifier_deepened() -> Recipe:
 
 
 def classifier_released() -> Recipe:
-    """The one that is served: its second half goes on, and learns what it and the release before it say
+    """The one that is served: the second half goes on, and learns what it and the release before it say
     together.
 
     Its artifact holds the network for photographs as well.
@@ -200,9 +200,7 @@ def classifier_released() -> Recipe:
         name="classifier-released",
         summary="the classifier behind the release: trains both halves, then learns what two networks say",
         system=DeepenedSettings(_HALVED.network, hardest=0.4, teacher=_TEACHER, teachers_share=1.0),
-        optimisation=replace(course.optimisation, epochs=16, learning_rate=3e-3),
-        # Mixed, so that they are pictures which no teacher has learned by heart.
-        augmentation=Augmentation(flip=0.5, shift=2, erase=0.5, mixup=0.4),
-        builds_on={START: classifier_halved_taught(), DEEPENED: course},
+        optimisation=replace(course.optimisation, epochs=6, learning_rate=1e-3),
+        builds_on={**course.builds_on, DEEPENED: course},
         joins={"photographs": photograph_released()},
     )
