@@ -1,10 +1,10 @@
 """What a classifier costs: parameters, bytes, and time on one thread of this machine, each network apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +69,15 @@ def own_parameters(classifier: Classifier) -> int | None:
     manifest = classifier.artifact.manifest
     if classifier.view_side is None:
         return manifest.num_parameters
-    settings = manifest.recipe.settings
+    return parameters_of(manifest.recipe.name, manifest.recipe.settings)
+
+
+def parameters_of(recipe: str, settings: Mapping[str, Any]) -> int | None:
+    """Of the network that a recipe trained with the `settings` that a manifest tells; None where it trains
+    something else today."""
     with suppress(InvalidValue, KeyError):  # an older release's recipe has other settings now
-        recipe = with_settings(find_recipe(manifest.recipe.name), {name: settings[name] for name in SECTIONS})
-        return num_parameters(recipe.system.build().network)
+        trained = with_settings(find_recipe(recipe), {name: settings[name] for name in SECTIONS})
+        return num_parameters(trained.system.build().network)
     return None
 
 

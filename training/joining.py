@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fashion.artifact import Artifact
-from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
-from training.costs import own_parameters
+from training.costs import parameters_of
 from training.export import PHOTOGRAPHS
 from training.photographs import LABELS_FILE
 from training.rewriting import rewrite_artifact
@@ -33,11 +32,12 @@ def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
             f"that has.",
             field="--photographs",
         )
-    own = own_parameters(Classifier(donor))
-    if own is None:
+    recipe = settings[PHOTOGRAPHS]["recipe"]
+    added = parameters_of(recipe, settings[PHOTOGRAPHS])
+    if added is None:
         raise InvalidValue(
-            f"The recipe {theirs.recipe.name} trains something else today, so nobody can tell how many of "
-            f"the donor's parameters are its network for photographs: name a run of photograph-classifier.",
+            f"The recipe {recipe} trains something else today, so nobody can tell how many parameters the "
+            f"donor's network for photographs has: name a run of photograph-classifier.",
             field="--photographs",
         )
     ours = artifact.manifest
@@ -48,7 +48,7 @@ def with_photographs_of(artifact: Artifact, donor: Artifact) -> Artifact:
             update={"settings": {**ours.recipe.settings, PHOTOGRAPHS: settings[PHOTOGRAPHS]}}
         ),
         "data": {**ours.data, LABELS_FILE.name: theirs.data[LABELS_FILE.name]},
-        "num_parameters": ours.num_parameters + theirs.num_parameters - own,
+        "num_parameters": ours.num_parameters + added,
         "metrics": {**ours.metrics, **_figures_of_photographs(theirs.metrics)},
     }
     files = {spec.file: (donor.folder / spec.file).read_bytes() for spec in graphs.values()}
