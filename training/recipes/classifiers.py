@@ -41,7 +41,7 @@ def classifier_mixed() -> Recipe:
     """The first course of the release: four times the multiplications, long enough to use them."""
     return Recipe(
         name="classifier-mixed",
-        summary="the first course of classifier-branched: eighty epochs of erased and mixed pictures",
+        summary="the first course of the released classifier: eighty epochs of erased and mixed pictures",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=80, learning_rate=1e-2, warm_up=0.1, weight_decay=5e-2, average_decay=0.9995
@@ -107,7 +107,7 @@ def classifier_pruned() -> Recipe:
     return replace(
         course,
         name="classifier-pruned",
-        summary="the network of classifier-branched: trains a teacher, is cut out of it and learns from it",
+        summary="the released classifier's network: trains a teacher, is cut out of it and learns from it",
         system=DistilledSettings(_PRUNED),
         optimisation=replace(course.optimisation, epochs=30, learning_rate=3e-3, warm_up=0.1),
         quantise=True,
@@ -115,14 +115,16 @@ def classifier_pruned() -> Recipe:
     )
 
 
-def classifier_branched() -> Recipe:
-    """The release until 27 November, which teaches the one now: the pruned network, and a branch that answers
-    what is easy."""
+def classifier_released() -> Recipe:
+    """The one that is served: the pruned network, and a branch that answers what is easy.
+
+    Its artifact holds the network for photographs as well.
+    """
     course = classifier_pruned()
     return replace(
         course,
-        name="classifier-branched",
-        summary="the teacher of the released classifier: trains a network, then an exit for easy pictures",
+        name="classifier-released",
+        summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
         system=EarlyExitSettings(_PRUNED),
         optimisation=Optimisation(
             epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
@@ -156,12 +158,12 @@ def classifier_halved() -> Recipe:
 
 
 def classifier_halved_taught() -> Recipe:
-    """The first course of the release: labels teach both halves, and a released classifier the second."""
+    """The first course of another way: labels teach both halves, and a released classifier the second."""
     course = classifier_halved()
     return replace(
         course,
         name="classifier-halved-taught",
-        summary="the first half of the released classifier: labels and a release before it teach both halves",
+        summary="classifier-halved, which a release teaches as well: the first of three courses",
         system=replace(
             _HALVED,
             second_half=SecondHalfSettings((48, 128)),
@@ -179,7 +181,7 @@ def classifier_deepened() -> Recipe:
     return replace(
         course,
         name="classifier-deepened",
-        summary="the second half of the released classifier: labels teach it what the first one is unsure of",
+        summary="a larger second half behind classifier-halved-taught: labels teach it what is hard",
         system=DeepenedSettings(_HALVED.network, hardest=0.4, label_smoothing=0.02),
         optimisation=replace(course.optimisation, epochs=45, batch_size=384),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5),
@@ -188,17 +190,16 @@ def classifier_deepened() -> Recipe:
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: the second half goes on, and learns what it and the release before it say
-    together.
+def classifier_deepened_taught() -> Recipe:
+    """The third course: the second half goes on, and learns what it and a released classifier say together.
 
-    Its artifact holds the network for photographs as well.
+    As right as `classifier-released` in a quarter of its time; decision 0342 tells why it is not served.
     """
     course = classifier_deepened()
     return replace(
         course,
-        name="classifier-released",
-        summary="the classifier behind the release: trains both halves, then learns what two networks say",
+        name="classifier-deepened-taught",
+        summary="as right as the release in a quarter of its time: three courses, taught by a release too",
         system=DeepenedSettings(_HALVED.network, hardest=0.4, teacher=_TEACHER, teachers_share=1.0),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=1e-3),
         builds_on={**course.builds_on, DEEPENED: course},
