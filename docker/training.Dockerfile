@@ -17,6 +17,7 @@ COPY pyproject.toml ./
 COPY locks locks
 COPY fashion fashion
 COPY training training
+COPY releases/teachers releases/teachers
 # pip's settings and a certificate bundle may be handed in as secrets; they are there while this line runs alone.
 RUN --mount=type=secret,id=pip-config --mount=type=secret,id=ca-bundle \
     if [ -s /run/secrets/pip-config ]; then export PIP_CONFIG_FILE=/run/secrets/pip-config; fi && \

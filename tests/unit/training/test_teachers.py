@@ -12,6 +12,7 @@ from fashion.errors import InvalidValue
 from tests.tiny_early_exit import tiny_early_exit
 from tests.unit.training.test_halved import SETTINGS, built, certainties, pictures
 from tests.unit.training.tiny_data import tiny_split
+from training.recipes import RECIPES, find_recipe
 from training.teachers import ReleasedTeacher, released_teacher
 
 IMAGES = tiny_split().calibration.images[:31]
@@ -63,6 +64,14 @@ def test_a_released_file_teaches(artifact: Artifact, tmp_path: Path) -> None:
     images = torch.tensor(IMAGES) / 255
 
     torch.testing.assert_close(teacher.logits(images), ReleasedTeacher(artifact).logits(images))
+
+
+def test_every_teacher_that_a_recipe_names_is_in_the_repository() -> None:
+    teachers = {getattr(find_recipe(name).system, "teacher", "") for name in RECIPES} - {""}
+
+    assert teachers
+    for teacher in teachers:
+        assert released_teacher(teacher).logits(torch.tensor(IMAGES[:2]) / 255).shape == (2, 10)
 
 
 def test_what_cannot_teach_is_refused(autoencoder_artifact: Artifact, tmp_path: Path) -> None:
