@@ -54,7 +54,8 @@ class Check:
     def row(self, reported: float | None) -> tuple[str, bool]:
         """A line to print, and whether the figures agree."""
         if reported is None:
-            return f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, not in the report", False
+            told = "not told by a report of this version: `make report` writes one"
+            return f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, {told}", False
         agree = abs(self.found - reported) <= _ROUNDING + _DEVIATIONS * self.error
         said = "agree" if agree else "DIFFER"
         if self.pictures_a_second is not None:
