@@ -54,16 +54,13 @@ class Check:
     def row(self, reported: float | None) -> tuple[str, bool]:
         """A line to print, and whether the figures agree."""
         if reported is None:
-            told = "not told by a report of this version: `make report` writes one"
-            return f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, {told}", False
-        agree = abs(self.found - reported) <= _ROUNDING + _DEVIATIONS * self.error
-        said = "agree" if agree else "DIFFER"
+            agree, said = False, "no report of this version tells it: `make report` writes one"
+        else:
+            agree = abs(self.found - reported) <= _ROUNDING + _DEVIATIONS * self.error
+            said = f"{reported:.6f} reported: {'agree' if agree else 'DIFFER'}"
         if self.pictures_a_second is not None:
             said += f", {self.pictures_a_second:,.0f} pictures/s"
-        return (
-            f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, {reported:.6f} reported: {said}",
-            agree,
-        )
+        return f"{self.model}  {self.figure}: {self.found:.6f} over HTTP, {said}", agree
 
 
 def classification(client: httpx.Client, test: Dataset, count: int) -> Check:
