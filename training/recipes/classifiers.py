@@ -17,7 +17,9 @@ from training.recipes.recipe import Recipe
 RELEASED_AS = "fashion-classifier"
 _TEACHER = "fashion-classifier-20261126-d1b6f0bb.bentomodel"
 _PRUNED = ResidualSettings(width=24, first=16)
-_HALVED = HalvedSettings(replace(_PRUNED, downsampling="stride"))
+_HALVED = HalvedSettings(
+    replace(_PRUNED, downsampling="stride"), second_half=SecondHalfSettings((48, 128)), label_smoothing=0.05
+)
 
 
 def classifier() -> Recipe:
@@ -139,7 +141,7 @@ def classifier_halved() -> Recipe:
     return Recipe(
         name="classifier-halved",
         summary="a classifier with an early exit from nothing: both halves at once, by Muon, in one course",
-        system=replace(_HALVED, second_half=SecondHalfSettings((48, 128)), label_smoothing=0.05),
+        system=_HALVED,
         optimisation=Optimisation(
             epochs=70,
             optimiser="muon",
@@ -164,13 +166,7 @@ def classifier_halved_taught() -> Recipe:
         course,
         name="classifier-halved-taught",
         summary="classifier-halved, which a release teaches as well: the first of three courses",
-        system=replace(
-            _HALVED,
-            second_half=SecondHalfSettings((48, 128)),
-            hardest=0.35,
-            label_smoothing=0.05,
-            teacher=_TEACHER,
-        ),
+        system=replace(_HALVED, hardest=0.35, teacher=_TEACHER),
         optimisation=replace(course.optimisation, epochs=56),
     )
 

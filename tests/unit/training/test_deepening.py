@@ -19,17 +19,15 @@ from tests.unit.training.test_halved import RECIPE as HALVED
 from tests.unit.training.test_halved import built as halved
 from tests.unit.training.test_teachers import released
 from tests.unit.training.tiny_data import tiny_split
+from tests.unit.training.tiny_runs import fitted
 from training.classifying import START
 from training.deepening import DEEPENED, DeepenedSettings, DeepenedSystem
 from training.export import export_run
-from training.fitting import fit
 from training.halved import HalvedSystem
 from training.halving import with_early_exit
-from training.machine import Machine
 from training.networks.early_exit import SecondHalfSettings
 from training.recipes import find_recipe
-from training.runs import RunFolder, RunSettings
-from training.sources import load_pictures
+from training.runs import RunFolder
 
 SPLIT = tiny_split()
 SETTINGS = DeepenedSettings(SIZE, BRANCH, SecondHalfSettings((5, 7)))
@@ -55,12 +53,7 @@ def before() -> HalvedSystem:
 @pytest.fixture(scope="module")
 def run(before: HalvedSystem, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A trained second half: read it, do not change it."""
-    settings = RunSettings.of(RECIPE, seed=0, precision="fp32")
-    folder = RunFolder.start(tmp_path_factory.mktemp("runs") / "run", settings)
-    training, validation = load_pictures(RECIPE, SPLIT)
-    machine = Machine.choose("cpu", "fp32", threads=1)
-    fit(RECIPE, training, validation, folder, seed=0, machine=machine, foundations={START: before})
-    return folder
+    return fitted(RECIPE, SPLIT, tmp_path_factory.mktemp("runs") / "run", {START: before})
 
 
 @pytest.fixture(scope="module")

@@ -15,21 +15,20 @@ from fashion.artifact import Artifact, open_artifact
 from fashion.classifier import Classifier, softmax
 from fashion.errors import InvalidValue, ProbeMismatch
 from tests.unit.training.tiny_data import tiny_split
+from tests.unit.training.tiny_runs import fitted
 from training.answers import as_network_inputs
 from training.classifying import START
 from training.early_exiting import EarlyExitSettings, EarlyExitSystem
 from training.export import export_run
 from training.figures.layers import network_layers
-from training.fitting import fit
 from training.halving import MAX_CHANGED, Answered, choose, exit_scale, with_early_exit
-from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import BranchSettings
 from training.quantise import quantise
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
 from training.rewriting import rewrite_artifact
-from training.runs import RunFolder, RunSettings
+from training.runs import RunFolder
 from training.sources import load_pictures
 from training.systems import System
 
@@ -45,12 +44,7 @@ RECIPE = with_overrides(
 @pytest.fixture(scope="module")
 def run(trained_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A trained branch: read it, do not change it."""
-    settings = RunSettings.of(RECIPE, seed=0, precision="fp32")
-    folder = RunFolder.start(tmp_path_factory.mktemp("runs") / "run", settings)
-    training, validation = load_pictures(RECIPE, SPLIT)
-    machine = Machine.choose("cpu", "fp32", threads=1)
-    fit(RECIPE, training, validation, folder, seed=0, machine=machine, foundations=start(trained_run))
-    return folder
+    return fitted(RECIPE, SPLIT, tmp_path_factory.mktemp("runs") / "run", start(trained_run))
 
 
 def start(trained: RunFolder) -> dict[str, System]:

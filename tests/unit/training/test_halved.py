@@ -13,17 +13,16 @@ from torch.nn import functional
 from benchmarks.apps.eager import EagerArtifact
 from fashion.classifier import Classifier
 from tests.unit.training.tiny_data import tiny_split
+from tests.unit.training.tiny_runs import fitted
 from training.answers import as_network_inputs
 from training.export import export_run
-from training.fitting import fit
 from training.halved import HalvedSettings, HalvedSystem
 from training.halving import with_early_exit
-from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import BranchSettings, SecondHalfSettings
 from training.quantise import quantise
 from training.recipes import find_recipe
-from training.runs import RunFolder, RunSettings
+from training.runs import RunFolder
 from training.sources import load_pictures
 from training.systems import Batch
 
@@ -65,11 +64,7 @@ def certainties(system: HalvedSystem, batch: Batch) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A trained one: read it, do not change it."""
-    settings = RunSettings.of(RECIPE, seed=0, precision="fp32")
-    folder = RunFolder.start(tmp_path_factory.mktemp("runs") / "run", settings)
-    training, validation = load_pictures(RECIPE, SPLIT)
-    fit(RECIPE, training, validation, folder, seed=0, machine=Machine.choose("cpu", "fp32", threads=1))
-    return folder
+    return fitted(RECIPE, SPLIT, tmp_path_factory.mktemp("runs") / "run")
 
 
 def test_both_halves_learn(run: RunFolder) -> None:
