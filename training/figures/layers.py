@@ -59,7 +59,7 @@ class Layer:
 def layers_of(artifact: Artifact, graph: str, inputs: Array) -> list[Layer]:
     """The layers of one of the artifact's graphs, in order, and what they compute for `inputs` (batch, …)."""
     model = onnx.load(artifact.folder / artifact.manifest.graphs[graph].file)
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    constants = _constants(model)
     shown = [node for node in model.graph.node if _is_layer(node, constants)]
     names = [node.output[0] for node in shown]
     values = _run_with_outputs(model, names, inputs)
@@ -102,6 +102,15 @@ def network_layers(artifact: Artifact, graph: str, inputs: Array) -> list[Layer]
             for layer in layers_of(artifact, deep, maps)
         ]
     return layers
+
+
+def _constants(model: Any) -> dict[str, Any]:
+    """The weights by the names that layers call them by: integers and halves become floats on the way."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in ("DequantizeLinear", "Cast") and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]
+    return constants
 
 
 def _is_layer(node: Any, constants: dict[str, Any]) -> bool:

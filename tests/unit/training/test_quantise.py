@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fashion.artifact import open_artifact
 from tests.unit.training.tiny_data import stripes, tiny_split
+from training.figures.layers import layers_of
 from training.quantise import cost_points, quantise
 
 
@@ -28,6 +29,22 @@ def test_an_integer_graph_answers_nearly_as_the_float_graph_did(trained_run, int
     assert (integers.argmax(axis=1) == floats.argmax(axis=1)).mean() > 0.97
     assert np.abs(integers - floats).mean() < 0.1 * floats.std()
     assert not np.array_equal(integers, floats)
+
+
+def test_an_integer_graph_has_the_layers_of_the_float_graph(trained_run, integer_artifact):
+    """Its weights are integers that become floats on the way: they are weights, and no way from the input."""
+    integers, floats = (
+        layers_of(artifact, "classifier", stripes(3).images)
+        for artifact in (integer_artifact, open_artifact(trained_run.artifact))
+    )
+
+    weighted = [
+        [(layer.name, layer.num_parameters) for layer in layers if layer.num_parameters]
+        for layers in (integers, floats)
+    ]
+    assert weighted[0] == weighted[1]
+    from_the_input = [sum(-1 in layer.sources for layer in layers) for layers in (integers, floats)]
+    assert from_the_input == [1, 1]
 
 
 def test_what_the_manifest_says_of_it_was_measured(integer_artifact):

@@ -19,6 +19,7 @@ from training.figures import gallery
 from training.figures.latents import plane_through
 from training.figures.layers import layers_of
 from training.figures.style import FORMATS, save, style
+from training.released_files import RELEASES, opened_release
 
 HISTORY = [
     {"epoch": 1.0, "seconds": 1.0, "learning_rate": 0.1, "train/total": 2.0, "validation/total": 2.1},
@@ -188,3 +189,16 @@ def test_a_model_without_a_prior_is_drawn_without_samples(tmp_path, shown):
 
     assert ("samples" in figures) == (artifact.manifest.prior.kind != "none")
     assert "latent-manifold" in figures
+
+
+@pytest.mark.parametrize("graph", ["classifier", "photograph_classifier"])
+def test_weights_in_integers_and_in_halves_are_no_ways_from_the_input(graph):
+    (release,) = RELEASES.glob("fashion-classifier-*")
+    with opened_release(release) as artifact:
+        (tensor,) = artifact.manifest.graphs[graph].inputs
+        blank = np.zeros((1, *(int(size) for size in tensor.shape[1:])), tensor.dtype)
+
+        layers = layers_of(artifact, graph, blank)
+
+    assert [-1 in layer.sources for layer in layers] == [True] + [False] * (len(layers) - 1)
+    assert all(layer.num_parameters for layer in layers if layer.operator in ("Conv", "Gemm"))
