@@ -25,6 +25,8 @@ FUZZ := $(VENV)/.fuzz-installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DENSE_VAE := runs/dense-vae
 CHECKED := fashion service training tests scripts $(wildcard benchmarks)
+# Tests that compute, and wait for nobody: several at once. The others talk to servers, and mind the time.
+COMPUTING := tests/unit/fashion tests/unit/training
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -39,7 +41,8 @@ serve: $(SERVICE) ## answer at http://HOST:PORT with the released models
 	$(BIN)/bentoml serve --host $(HOST) --port $(PORT)
 
 test: $(ALL) ## run the tests: units, HTTP, end to end, architecture
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" --numprocesses logical --maxprocesses 4 --dist worksteal $(COMPUTING)
+	$(BIN)/python -m pytest -m "not slow" $(COMPUTING:%=--ignore=%)
 
 test-slow: $(FUZZ) ## run the slow tests: container, browser, faults
 	$(BIN)/python -m pytest -m slow

@@ -36,28 +36,36 @@ train(request, tiny_split(), None, Console(file=StringIO()))
 """
 
 
-def train_with(num_processes: int, folder: Path) -> list[dict[str, float]]:
-    """Trains a tiny run in so many processes, and gives its history."""
+def train_with(num_processes: int, folder: Path) -> subprocess.Popen[str]:
+    """Begins to train a tiny run in so many processes."""
+    folder.mkdir()
     script = folder / "train.py"
     script.write_text(SCRIPT)
     launcher = [] if num_processes == 1 else ["-m", "torch.distributed.run", "--standalone"]
     count = [] if num_processes == 1 else ["--nproc-per-node", str(num_processes)]
-    made = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, *launcher, *count, str(script), str(folder / "run")],
         env={**os.environ, "PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=240,
     )
-    assert made.returncode == 0, made.stderr[-2000:]
+
+
+def history_of(process: subprocess.Popen[str], folder: Path) -> list[dict[str, float]]:
+    """What training told of each epoch, once it has ended."""
+    try:
+        _, error = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error[-2000:]
     history: list[dict[str, float]] = json.loads((folder / "run" / "history.json").read_text())
     return history
 
 
 def test_two_processes_get_the_losses_of_one_with_the_same_global_batch(tmp_path):
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    one, two = train_with(1, tmp_path / "one"), train_with(2, tmp_path / "two")
+    with train_with(1, tmp_path / "one") as alone, train_with(2, tmp_path / "two") as together:
+        one, two = history_of(alone, tmp_path / "one"), history_of(together, tmp_path / "two")
 
     for alone, shared in zip(one, two, strict=True):
         for name in ("train/total", "train/error", "validation/total", "validation/error"):

@@ -15,7 +15,6 @@ from tests.unit.training.test_autoencoders import TINY
 from tests.unit.training.tiny_data import tiny_split
 from training.autoencoding import VariationalSettings
 from training.classifying import START
-from training.finishing import finish
 from training.foundations import parsed_uses, trained_already
 from training.machine import Machine
 from training.networks.classifiers import ResidualSettings
@@ -48,11 +47,6 @@ def trained(asked: TrainRequest) -> RunFolder:
     return train(asked, tiny_split(), None, Console(file=StringIO()))
 
 
-def exported_prior(run: RunFolder) -> bytes:
-    artifact = finish(run, tiny_split(), None, Console(file=StringIO()))
-    return (artifact.folder / "prior.npz").read_bytes()
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A whole run that ended: read it, do not change it."""
@@ -73,12 +67,15 @@ def test_the_manifest_tells_the_settings_of_every_part(run: RunFolder) -> None:
     assert manifest.num_parameters == sum(p.numel() for p in run.load_system().network.parameters())
 
 
-def test_taking_finished_runs_gives_the_same_weights_as_training_them(run: RunFolder, tmp_path: Path) -> None:
+def test_taking_finished_runs_gives_the_weights_and_the_prior_of_training_them(
+    run: RunFolder, tmp_path: Path
+) -> None:
     uses = {part: run.foundation(part).path for part in (AUTOENCODER, CRITIC)}
     again = trained(request(tmp_path / "again", uses=uses))
     torch.testing.assert_close(
         again.load_system().network.state_dict(), run.load_system().network.state_dict(), rtol=0, atol=0
     )
+    assert (again.artifact / "prior.npz").read_bytes() == (run.artifact / "prior.npz").read_bytes()
 
 
 def test_a_resumed_run_trains_only_the_part_that_is_missing(run: RunFolder, tmp_path: Path) -> None:
@@ -91,12 +88,6 @@ def test_a_resumed_run_trains_only_the_part_that_is_missing(run: RunFolder, tmp_
     torch.testing.assert_close(
         resumed.load_system().network.state_dict(), run.load_system().network.state_dict(), rtol=0, atol=0
     )
-
-
-def test_a_second_export_gives_the_same_prior(run: RunFolder, tmp_path: Path) -> None:
-    copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "run")))
-    before = (copy.artifact / "prior.npz").read_bytes()
-    assert exported_prior(copy) == before
 
 
 def test_a_run_of_another_seed_is_not_taken(run: RunFolder, tmp_path: Path) -> None:
