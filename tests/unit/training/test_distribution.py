@@ -64,8 +64,8 @@ def history_of(process: subprocess.Popen[str], folder: Path) -> list[dict[str, f
 
 
 def test_two_processes_get_the_losses_of_one_with_the_same_global_batch(tmp_path):
-    with train_with(1, tmp_path / "one") as alone, train_with(2, tmp_path / "two") as together:
-        one, two = history_of(alone, tmp_path / "one"), history_of(together, tmp_path / "two")
+    with train_with(1, tmp_path / "one") as one_process, train_with(2, tmp_path / "two") as two_processes:
+        one, two = history_of(one_process, tmp_path / "one"), history_of(two_processes, tmp_path / "two")
 
     for alone, shared in zip(one, two, strict=True):
         for name in ("train/total", "train/error", "validation/total", "validation/error"):
