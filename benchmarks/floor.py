@@ -38,6 +38,14 @@ def floors(models: Models) -> dict[str, Steps]:
     }
 
 
+def mean_of(measured: Sequence[dict[str, Steps]]) -> dict[str, Steps]:
+    """The mean of each step over floors of the same workloads."""
+    return {
+        workload: {step: statistics.fmean(made[workload][step] for made in measured) for step in steps}
+        for workload, steps in measured[0].items()
+    }
+
+
 def scaled_decode() -> None:
     """Decode the large JPEG as small as libjpeg can, and nothing else."""
     with Image.open(io.BytesIO(LARGE.pictures()[0])) as image:
@@ -79,7 +87,7 @@ def _in_batches(classifier: Classifier, pictures: Sequence[Prepared], size: int)
         classifier.outputs(pictures[start : start + size])
 
 
-def _median(call: Callable[[], object], seconds: float = 0.3) -> float:
+def _median(call: Callable[[], object], seconds: float = 0.2) -> float:
     """Microseconds of one call: the median of as many as fit into `seconds`, at least five."""
     taken: list[float] = []
     end = time.perf_counter() + seconds

@@ -11,7 +11,7 @@ SHARING_CONNECTIONS: Final = 8  # at which the work must be shared out among the
 CAPACITY_CONNECTIONS: Final = 32  # at which our requests/s are what open-loop rates are shares of
 
 _SECONDS_TO_START_AND_STOP: Final = 6.0
-_SECONDS_FOR_FLOORS: Final = 8.0
+_SECONDS_FOR_FLOORS: Final = 10.0
 
 
 @dataclass(frozen=True)

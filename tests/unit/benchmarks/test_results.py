@@ -1,5 +1,6 @@
 import pytest
 
+from benchmarks.floor import mean_of
 from benchmarks.peers import OURS
 from benchmarks.plan import Point
 from benchmarks.results import Results, Spread
@@ -68,6 +69,16 @@ def test_what_was_not_measured_is_neither_met_nor_missed():
     run = results(measured(OURS, ONE))
     target = BY_NAME["32 connections: requests/s over FastAPI + torch's"]
     assert target.verdict(target.measure(run), target.first) == "not measured"
+
+
+def test_the_floor_of_a_round_is_the_mean_of_those_around_our_turn():
+    before, after = (
+        {"small-png": {"floor": each, "decode": 20.0}, "generate": {"floor": 9.0}} for each in (400.0, 500.0)
+    )
+    assert mean_of([before, after]) == {
+        "small-png": {"floor": 450.0, "decode": 20.0},
+        "generate": {"floor": 9.0},
+    }
 
 
 def test_the_cost_over_the_floor_is_that_of_the_same_round():
