@@ -2,7 +2,7 @@
 apart.
 
 Everything is fitted on outputs of the exported graphs in the engine that serves them, on pictures that
-training never saw: the calibration part of Fashion-MNIST for network inputs, all senders that are held out
+training never saw: a calibration part of Fashion-MNIST for network inputs, all senders that are held out
 for photographs. Figures for one kind say nothing about the other, so they share nothing.
 """
 
@@ -94,7 +94,6 @@ def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
     """Calibrate for pictures of the dataset's own making."""
     some = np.arange(min(_NOVELTY_PICTURES, len(split.train)))
     trained = answers_to_dataset(classifier, split.train.select(some))
-    source = "Fashion-MNIST, calibration part of the training files"
     calibration = answers_to_dataset(classifier, split.calibration)
     scaling = choose_scaling(calibration)
     coverage = COVERAGE["network_input"]
@@ -102,7 +101,9 @@ def fit_network_inputs(classifier: Classifier, split: Split) -> KindFit:
         scaling.scaling.without_curve(calibration.logits), calibration.acceptable, coverage
     )
     novelty = fit_novelty(trained, calibration)
-    return KindFit("network_input", source, len(calibration), coverage, scaling, sets, novelty)
+    return KindFit(
+        "network_input", split.calibration_source, len(calibration), coverage, scaling, sets, novelty
+    )
 
 
 def fit_photographs(classifier: Classifier, photographs: PhotographSplit) -> KindFit:

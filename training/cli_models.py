@@ -84,11 +84,12 @@ def calibrate(run: RunArgument, data: DataOption = None) -> None:
     from training.calibrate import calibrate as fit
     from training.dataset import load_training
     from training.finishing import available_photographs
+    from training.sources import parts_of_artifact
     from training.splits import split
     from training.targets import own_artifact
 
     artifact = own_artifact(run)
-    fit(artifact, split(load_training(data)), available_photographs(), Console())
+    fit(artifact, parts_of_artifact(artifact, split(load_training(data))), available_photographs(), Console())
 
 
 def evaluate(

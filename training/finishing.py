@@ -18,6 +18,7 @@ from training.prior_fitting import add_prior
 from training.quantise import MAX_COST_POINTS, quantise
 from training.runs import RunFolder
 from training.senders import PhotographSplit, split_by_sender
+from training.sources import parts_of
 from training.splits import Split
 
 
@@ -36,15 +37,17 @@ def finish(
     one, instead of the run that was trained with this one. `integers` says whether classifiers are to compute
     in eight-bit integers, whatever that costs; None leaves it to the recipe, and to the measured cost.
     """
+    recipe = folder.read_settings().build_recipe()
+    parts = parts_of(recipe, split)
     donor = joined if isinstance(joined, Artifact) else None
     artifact = export(folder, joined if isinstance(joined, RunFolder) else None, alone=donor is not None)
-    if integers or (integers is None and folder.read_settings().build_recipe().quantise):
+    if integers or (integers is None and recipe.quantise):
         cost = math.inf if integers else MAX_COST_POINTS
-        artifact = quantise(artifact, split, photographs, console, max_cost_points=cost)
-    artifact = with_early_exit(artifact, split, console)
+        artifact = quantise(artifact, parts, photographs, console, max_cost_points=cost)
+    artifact = with_early_exit(artifact, parts, console)
     if donor:
         artifact = with_photographs_of(artifact, donor)
-    artifact = complete(artifact, split, photographs, console, layout=folder.load_system().layout)
+    artifact = complete(artifact, parts, photographs, console, layout=folder.load_system().layout)
     console.print(f"artifact:   {artifact.folder}", highlight=False, soft_wrap=True)
     return artifact
 

@@ -46,11 +46,19 @@ class Optimisation:
     refit: bool = False
     """Whether validation's pictures are trained on as well, once nothing is left to be chosen by them; the
     last epoch is then kept, and what is said of validation is said of pictures that were trained on."""
+    refit_in_halves: bool = False
+    """In a refit: whether half of validation's pictures and half of calibration's are trained on, so that the
+    other halves calibrate, in place of all of validation's (`splits.py`)."""
     keep_last: bool = False
     """Whether the last epoch is kept rather than the best on validation, which then has chosen nothing: what
     it says of the network is what new pictures would say."""
     patience: CountOrZero = 0
     """Epochs without a better validation figure before stopping early; 0: train to the end."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where halves are asked for without a refit."""
+        if self.refit_in_halves and not self.refit:
+            raise ValueError("refit_in_halves says how a refit is done: set refit as well")
 
 
 def build_optimiser(

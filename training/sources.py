@@ -1,12 +1,13 @@
 """Which pictures a recipe trains on and is validated on."""
 
+from fashion.artifact import Artifact
 from training.batches import Examples, Pictures, TrainingPictures
 from training.photograph_batches import TrainingPhotographs, Views
 from training.photograph_classifying import PhotographClassifierSettings
 from training.photographs import load_photographs
 from training.recipes.recipe import Recipe
 from training.senders import PhotographSplit, split_by_sender
-from training.splits import Split
+from training.splits import Split, refit_in_halves
 
 
 def load_pictures(
@@ -14,14 +15,28 @@ def load_pictures(
 ) -> tuple[TrainingPictures, Pictures]:
     """What the recipe trains on, and what its epochs are judged by.
 
-    Network inputs come from the split; a refit trains on both of its parts. The network for photographs is
-    shown what is simulated from them, and the photographs given, or those in FASHION_PHOTOS_DIR: the training
-    senders', judged by the validation senders'. Raises DatasetError where they are not there.
+    Network inputs come from the split; a refit trains on validation's as well, or on half of them. The
+    network for photographs is shown what is simulated from them, and the photographs given, or those in
+    FASHION_PHOTOS_DIR: the training senders', judged by the validation senders'. Raises DatasetError where
+    they are not there.
     """
     if not isinstance(recipe.system, PhotographClassifierSettings):
-        inputs, held_out = Examples.of(split.train), Examples.of(split.validation)
-        return (inputs.with_more(held_out) if recipe.optimisation.refit else inputs), held_out
+        parts, course = parts_of(recipe, split), recipe.optimisation
+        inputs, held_out = Examples.of(parts.train), Examples.of(parts.validation)
+        takes_all = course.refit and not course.refit_in_halves
+        return (inputs.with_more(held_out) if takes_all else inputs), held_out
     photographs = photographs or split_by_sender(load_photographs())
     side = recipe.system.network.view_side
     training = TrainingPhotographs.of(photographs.train, split.train, side)
     return training, Views.of(photographs.validation, side)
+
+
+def parts_of(recipe: Recipe, split: Split) -> Split:
+    """What the recipe trains on and calibrates with."""
+    return refit_in_halves(split) if recipe.optimisation.refit_in_halves else split
+
+
+def parts_of_artifact(artifact: Artifact, split: Split) -> Split:
+    """The same of the recipe that an artifact was made by."""
+    optimisation = artifact.manifest.recipe.settings.get("optimisation", {})
+    return refit_in_halves(split) if optimisation.get("refit_in_halves", False) else split

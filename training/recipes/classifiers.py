@@ -167,7 +167,7 @@ def classifier_halved_taught() -> Recipe:
         name="classifier-halved-taught",
         summary="classifier-halved, which a release teaches as well: the first of three courses",
         system=replace(_HALVED, hardest=0.35, teacher=_TEACHER),
-        optimisation=replace(course.optimisation, epochs=56),
+        optimisation=replace(course.optimisation, epochs=56, refit_in_halves=True),
     )
 
 

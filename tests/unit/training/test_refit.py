@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from fashion.errors import InvalidValue
 from tests.unit.training.tiny_data import TINY, tiny_split
 from training.batches import Examples
 from training.classifying import START
+from training.finishing import finish
 from training.fitting import fit
 from training.machine import Machine
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
 from training.recipes.recipe import Recipe
 from training.runs import RunFolder, RunSettings, build_system
-from training.sources import load_pictures
+from training.sources import load_pictures, parts_of, parts_of_artifact
 
 SPLIT = tiny_split()
 
@@ -39,6 +41,36 @@ def test_calibrations_pictures_are_never_among_them():
     assert isinstance(training, Examples)
     seen = {image.numpy().tobytes() for image in training.images}
     assert not seen & {image.tobytes() for image in SPLIT.calibration.images}
+
+
+def test_a_refit_in_halves_trains_on_half_of_both_parts_and_calibrates_with_the_others():
+    halves = recipe("refit_in_halves=true")
+    training, validation = load_pictures(halves, SPLIT)
+    assert isinstance(training, Examples)
+    parts = parts_of(halves, SPLIT)
+    assert torch.equal(training.images, torch.tensor(parts.train.images))
+    assert len(training) == 320 + 100 // 2 + 300 // 2
+    assert len(parts.calibration) == 100 // 2 + 300 // 2
+    assert len(validation) == 100
+
+
+@pytest.mark.parametrize("refits_in_halves", [True, False])
+def test_an_artifact_is_calibrated_with_what_its_recipe_left(tmp_path: Path, refits_in_halves: bool):
+    made = recipe("epochs=1", f"refit_in_halves={refits_in_halves}".lower())
+    folder = RunFolder.start(tmp_path / "run", RunSettings.of(made, seed=0, precision="fp32"))
+    training, validation = load_pictures(made, SPLIT)
+    fit(made, training, validation, folder, seed=0, machine=Machine.choose("cpu", "fp32", threads=1))
+    artifact = finish(folder, SPLIT, None, Console(quiet=True), integers=False)
+    left = parts_of_artifact(artifact, SPLIT)
+    told = artifact.manifest.calibration["network_input"]
+    assert told is not None
+    assert (told.count, told.source) == (len(left.calibration), left.calibration_source)
+    assert told.count == (200 if refits_in_halves else 300)
+
+
+def test_halves_without_a_refit_are_refused():
+    with pytest.raises(InvalidValue, match="set refit as well"):
+        recipe("refit=false", "refit_in_halves=true")
 
 
 @pytest.mark.parametrize("setting", ["refit=true", "keep_last=true"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fashion.errors import InvalidValue
 from training.dataset import Dataset, load_training, shared_pictures
-from training.splits import Split, SplitSizes, split
+from training.splits import Split, SplitSizes, refit_in_halves, split
 
 PARTS = ("train", "calibration", "validation")
 
@@ -84,6 +84,20 @@ def test_resizing_a_later_part_leaves_the_earlier_ones_as_they_were():
 
     assert indices(small.validation) == indices(split(BALANCED, SIZES).validation)
     assert set(indices(split(BALANCED, SIZES).calibration)) < set(indices(small.calibration))
+
+
+def test_halves_for_a_refit_leave_as_many_pictures_to_calibrate_and_share_none():
+    parts = split(BALANCED, SplitSizes(train=700, calibration=150, validation=150))
+    halves = refit_in_halves(parts)
+    trained, unseen = set(indices(halves.train)), set(indices(halves.calibration))
+    assert len(trained) == len(halves.train) == 700 + 75 + 75
+    assert len(unseen) == len(halves.calibration) == 75 + 75
+    assert not trained & unseen
+    assert trained | unseen == {index for name in PARTS for index in indices(getattr(parts, name))}
+    for part in (parts.validation, parts.calibration):
+        assert len(unseen & set(indices(part))) == 75
+    assert set(np.bincount(halves.calibration.labels)) <= {14, 15, 16}
+    assert indices(halves.validation) == indices(parts.validation)
 
 
 def test_the_parts_of_a_small_dataset_are_the_ones_written_down_here():
