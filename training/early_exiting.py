@@ -2,7 +2,8 @@
 
 `build_on` takes the classifier, which stays as it is. The branch sees what its first half makes of pictures,
 moved and erased, and is taught the probabilities that the whole of it gives them, so that both speak of
-doubt on one scale. Which pictures leave early is decided after training (`halving.py`).
+doubt on one scale. A classifier that was trained in halves has a branch, which goes on from what it learned
+while the rest was still moving. Which pictures leave early is decided after training (`halving.py`).
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,13 @@ from fashion.errors import InvalidValue
 from fashion.manifest import EARLY_STATISTICS, STEM_MAPS
 from training.classifying import START, ClassifierSystem, example_images, explainer_graph, statistics
 from training.networks.classifiers import ResidualSettings, folded
-from training.networks.early_exit import BranchSettings, EarlyExitClassifier, HalvedClassifier
+from training.networks.early_exit import (
+    BranchSettings,
+    EarlyExitClassifier,
+    HalvedClassifier,
+    SecondHalfSettings,
+    TaughtBranchClassifier,
+)
 from training.systems import Batch, ExportGraph, System, Terms
 
 EXIT_LOGITS: Final = "exit_logits"
@@ -33,16 +40,27 @@ class EarlyExitSettings:
 
     def build(self) -> "EarlyExitSystem":
         """A fresh branch; `build_on` gives it what it branches off from."""
-        return EarlyExitSystem(self)
+        return EarlyExitSystem(EarlyExitClassifier(self.network, self.branch))
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtBranchSettings(EarlyExitSettings):
+    """The same for a classifier that was trained in halves, whose branch goes on learning."""
+
+    second_half: SecondHalfSettings = field(default_factory=SecondHalfSettings)
+
+    def build(self) -> "EarlyExitSystem":
+        """`build_on` gives it all of its weights."""
+        return EarlyExitSystem(TaughtBranchClassifier(self.network, self.branch, self.second_half))
 
 
 class EarlyExitSystem(ClassifierSystem):
     """The divergence between the branch's probabilities and the whole network's, in nats an image."""
 
-    network: EarlyExitClassifier
+    network: EarlyExitClassifier | TaughtBranchClassifier
 
-    def __init__(self, settings: EarlyExitSettings) -> None:
-        super().__init__(EarlyExitClassifier(settings.network, settings.branch), label_smoothing=0.0)
+    def __init__(self, network: EarlyExitClassifier | TaughtBranchClassifier) -> None:
+        super().__init__(network, label_smoothing=0.0)
 
     def build_on(self, trained: Mapping[str, System]) -> None:
         """Take the classifier named `start`; raises InvalidValue where there is none, or another part."""
@@ -51,7 +69,7 @@ class EarlyExitSystem(ClassifierSystem):
                 f"An early exit builds on one trained classifier, {START!r}; came: {[*trained]}.",
                 field="builds_on",
             )
-        self.network.deep.load_state_dict(trained[START].network.state_dict())
+        self.network.take_over(trained[START].network)
 
     def training_terms(self, batch: Batch, progress: float) -> Terms:
         """`total` is the divergence; `error` the share of wrong answers of the branch."""

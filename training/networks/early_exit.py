@@ -90,6 +90,10 @@ class EarlyExitClassifier(nn.Module):
         self.deep = ResidualClassifier(network).requires_grad_(False).eval()
         self.branch = Branch(2 * network.width, branch)
 
+    def take_over(self, trained: nn.Module) -> None:
+        """Take the weights of the classifier that the branch is to branch off."""
+        self.deep.load_state_dict(trained.state_dict())
+
     def train(self, mode: bool = True) -> "EarlyExitClassifier":
         """Only the branch trains: the norms of the other half keep their statistics."""
         super().train(mode)
@@ -196,3 +200,31 @@ class DeepenedClassifier(HalvedClassifier):
         self.beginning.eval()
         self.branch.eval()
         return self
+
+
+class TaughtBranchClassifier(HalvedClassifier):
+    """Another whole network in halves, of which the branch alone goes on learning."""
+
+    def __init__(
+        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
+    ) -> None:
+        super().__init__(network, branch, second_half)
+        self.beginning.requires_grad_(False)
+        self.second.requires_grad_(False)
+        self.train()
+
+    def take_over(self, trained: nn.Module) -> None:
+        """Take all of its weights, the branch's too."""
+        self.load_state_dict(trained.state_dict())
+
+    def train(self, mode: bool = True) -> "TaughtBranchClassifier":
+        """Only the branch trains: the other norms keep their statistics."""
+        super().train(mode)
+        self.beginning.eval()
+        self.second.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Classification:
+        """The branch's answer, as TensorBoard draws it: what a run of this network trains."""
+        half = self.first(images)
+        return Classification(half.said.logits, half.said.features, half.maps, half.early_maps)

@@ -6,7 +6,7 @@ from training.augmentation import Augmentation
 from training.classifying import START, ClassifierSettings
 from training.deepening import DEEPENED, DeepenedSettings
 from training.distilling import DistilledSettings
-from training.early_exiting import EarlyExitSettings
+from training.early_exiting import EarlyExitSettings, TaughtBranchSettings
 from training.halved import HalvedSettings
 from training.networks.classifiers import ResidualSettings
 from training.networks.early_exit import SecondHalfSettings
@@ -187,17 +187,30 @@ def classifier_deepened() -> Recipe:
 
 
 def classifier_deepened_taught() -> Recipe:
-    """The third course: the second half goes on, and learns what it and a released classifier say together.
-
-    As right as `classifier-released` in a quarter of its time; decision 0342 tells why it is not served.
-    """
+    """The third course: the second half learns what it and a released classifier say together."""
     course = classifier_deepened()
     return replace(
         course,
         name="classifier-deepened-taught",
-        summary="as right as the release in a quarter of its time: three courses, taught by a release too",
+        summary="the third of four courses: a release teaches the larger second half as well",
         system=DeepenedSettings(_HALVED.network, hardest=0.4, teacher=_TEACHER, teachers_share=1.0),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=1e-3),
         builds_on={**course.builds_on, DEEPENED: course},
+    )
+
+
+def classifier_four_courses() -> Recipe:
+    """The fourth course: the branch learns what both halves together have come to say.
+
+    Until then it had heard of the second half only while that was still learning.
+    """
+    course = classifier_deepened_taught()
+    return replace(
+        course,
+        name="classifier-four-courses",
+        summary="a classifier with an early exit in a third of the release's time: four courses",
+        system=TaughtBranchSettings(_HALVED.network),
+        optimisation=replace(classifier_released().optimisation, epochs=24, refit_in_halves=True),
+        builds_on={START: course},
         joins={"photographs": photograph_released()},
     )

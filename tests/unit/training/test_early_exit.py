@@ -18,12 +18,12 @@ from tests.unit.training.tiny_data import tiny_split
 from tests.unit.training.tiny_runs import fitted
 from training.answers import as_network_inputs
 from training.classifying import START
-from training.early_exiting import EarlyExitSettings, EarlyExitSystem
+from training.early_exiting import EarlyExitSettings
 from training.export import export_run
 from training.figures.layers import network_layers
 from training.halving import MAX_CHANGED, Answered, choose, exit_scale, with_early_exit
 from training.networks.classifiers import ResidualSettings
-from training.networks.early_exit import BranchSettings
+from training.networks.early_exit import BranchSettings, EarlyExitClassifier
 from training.quantise import quantise
 from training.recipes import find_recipe
 from training.recipes.overrides import with_overrides
@@ -58,7 +58,7 @@ def whole(run: RunFolder, tmp_path: Path) -> Artifact:
 
 def test_the_network_that_it_branches_off_stays_as_it_was(run: RunFolder, trained_run: RunFolder) -> None:
     system = run.load_system()
-    assert isinstance(system, EarlyExitSystem)
+    assert isinstance(system.network, EarlyExitClassifier)
     for name, value in trained_run.load_system().network.state_dict().items():
         torch.testing.assert_close(system.network.deep.state_dict()[name], value, rtol=0, atol=0)
 
