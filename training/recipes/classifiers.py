@@ -165,9 +165,10 @@ def classifier_halved_taught() -> Recipe:
     return replace(
         course,
         name="classifier-halved-taught",
-        summary="classifier-halved, which a release teaches as well: the first of three courses",
+        summary="classifier-halved, which a release teaches as well: the first of four courses",
         system=replace(_HALVED, hardest=0.35, teacher=_TEACHER),
         optimisation=replace(course.optimisation, epochs=56, refit_in_halves=True),
+        joins={},
     )
 
 
@@ -182,7 +183,6 @@ def classifier_deepened() -> Recipe:
         optimisation=replace(course.optimisation, epochs=45, batch_size=384),
         augmentation=Augmentation(flip=0.5, shift=2, erase=0.5),
         builds_on={START: course},
-        joins={},
     )
 
 

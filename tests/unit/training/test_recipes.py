@@ -20,6 +20,12 @@ def test_settings_survive_the_way_through_json(name):
     assert with_settings(recipe, settings_of(recipe)) == recipe
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_only_the_last_course_trains_a_network_for_photographs(name):
+    for course in find_recipe(name).builds_on.values():
+        assert not course.joins, f"{course.name} would train for an hour what nobody serves"
+
+
 def test_a_setting_is_overridden_by_its_full_name_or_by_its_last_part():
     recipe = find_recipe("classifier")
 
