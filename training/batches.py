@@ -82,10 +82,6 @@ class Examples:
         """The first `count` of them, or all if there are fewer."""
         return Examples(self.images[:count], self.labels[:count])
 
-    def with_more(self, more: "Examples") -> "Examples":
-        """These pictures, and then others."""
-        return Examples(torch.cat([self.images, more.images]), torch.cat([self.labels, more.labels]))
-
     def in_order(self, batch_size: int = EVALUATION_BATCH) -> Iterator[Batch]:
         """All of them once, in order and unchanged."""
         for start in range(0, len(self), batch_size):

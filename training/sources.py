@@ -7,7 +7,7 @@ from training.photograph_classifying import PhotographClassifierSettings
 from training.photographs import load_photographs
 from training.recipes.recipe import Recipe
 from training.senders import PhotographSplit, split_by_sender
-from training.splits import Split, refit_in_halves
+from training.splits import Split, refit_in_halves, refit_whole
 
 
 def load_pictures(
@@ -21,10 +21,8 @@ def load_pictures(
     they are not there.
     """
     if not isinstance(recipe.system, PhotographClassifierSettings):
-        parts, course = parts_of(recipe, split), recipe.optimisation
-        inputs, held_out = Examples.of(parts.train), Examples.of(parts.validation)
-        takes_all = course.refit and not course.refit_in_halves
-        return (inputs.with_more(held_out) if takes_all else inputs), held_out
+        parts = parts_of(recipe, split)
+        return Examples.of(parts.train), Examples.of(parts.validation)
     photographs = photographs or split_by_sender(load_photographs())
     side = recipe.system.network.view_side
     training = TrainingPhotographs.of(photographs.train, split.train, side)
@@ -33,10 +31,16 @@ def load_pictures(
 
 def parts_of(recipe: Recipe, split: Split) -> Split:
     """What the recipe trains on and calibrates with."""
-    return refit_in_halves(split) if recipe.optimisation.refit_in_halves else split
+    return _parts(split, refit=recipe.optimisation.refit, in_halves=recipe.optimisation.refit_in_halves)
 
 
 def parts_of_artifact(artifact: Artifact, split: Split) -> Split:
     """The same of the recipe that an artifact was made by."""
-    optimisation = artifact.manifest.recipe.settings.get("optimisation", {})
-    return refit_in_halves(split) if optimisation.get("refit_in_halves", False) else split
+    settings = artifact.manifest.recipe.settings.get("optimisation", {})
+    return _parts(split, refit=settings.get("refit", False), in_halves=settings.get("refit_in_halves", False))
+
+
+def _parts(split: Split, *, refit: bool, in_halves: bool) -> Split:
+    if not refit:
+        return split
+    return refit_in_halves(split) if in_halves else refit_whole(split)

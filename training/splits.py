@@ -6,7 +6,7 @@ different days and machines must agree on the parts. So no random generator is i
 release of numpy may change: the order comes from BLAKE2b of a picture's index, keyed with the seed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -58,20 +58,26 @@ def split(dataset: Dataset, sizes: SplitSizes | None = None, *, seed: int = SPLI
     return Split(dataset.select(train), dataset.select(calibration), dataset.select(validation))
 
 
-def refit_in_halves(parts: Split) -> Split:
-    """The parts of a recipe that has nothing left to choose: half of validation and half of calibration are
-    trained on, the other halves calibrate.
+def refit_whole(parts: Split) -> Split:
+    """The parts of a recipe that has nothing left to choose: all of validation is trained on.
 
-    As many pictures train and calibrate as where all of validation is trained on. But two parts of 5,000
-    differ by chance in how hard they are, by more than a point of accuracy (docs/classifier.md), and
-    probabilities that are fitted on the easier one are too sure by as much; half of each evens that out.
-    `validation` stays as it is, although it now judges nothing.
+    `validation` stays as it is, although it then judges nothing.
+    """
+    return replace(parts, train=_joined(parts.train, parts.validation))
+
+
+def refit_in_halves(parts: Split) -> Split:
+    """The same with half of validation and half of calibration; the other halves calibrate.
+
+    As many pictures train and calibrate. But two parts of 5,000 differ by chance in how hard they are, by
+    more than a point of accuracy (docs/classifier.md), and probabilities that are fitted on the easier one
+    come out too sure; half of each evens that out.
     """
     taken, unseen = zip(_halves(parts.validation), _halves(parts.calibration), strict=True)
-    return Split(
+    return replace(
+        parts,
         train=_joined(parts.train, *taken),
         calibration=_joined(*unseen),
-        validation=parts.validation,
         calibration_source="Fashion-MNIST, half of each of two parts held out from the training files",
     )
 

@@ -6,7 +6,7 @@ behind a network that stays as it is, or both halves are trained at once.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -52,6 +52,11 @@ class FirstHalf(NamedTuple):
     """Float (batch, channels, 28, 28): what the first layer made."""
     maps: Tensor
     """Float (batch, channels, 14, 14): what went into the branch, and goes into the second half."""
+
+
+def said_early(half: FirstHalf) -> Classification:
+    """The branch's answer in the form of a whole network's, as TensorBoard draws it."""
+    return Classification(half.said.logits, half.said.features, half.maps, half.early_maps)
 
 
 class Branch(nn.Module):
@@ -115,9 +120,8 @@ class EarlyExitClassifier(nn.Module):
         return self.deep.head
 
     def forward(self, images: Tensor) -> Classification:
-        """The branch's answer, as TensorBoard draws it: what a run of this network trains."""
-        half = self.first(images)
-        return Classification(half.said.logits, half.said.features, half.maps, half.early_maps)
+        """What the branch says: what a run of this network trains."""
+        return said_early(self.first(images))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,9 @@ class SecondHalf(nn.Module):
 class HalvedClassifier(nn.Module):
     """A first half that ends in a branch, and a second half that goes on from there."""
 
+    stays: ClassVar[tuple[str, ...]] = ()
+    """Parts that do not train: they were trained before, and their norms keep their statistics."""
+
     def __init__(
         self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
     ) -> None:
@@ -160,6 +167,16 @@ class HalvedClassifier(nn.Module):
         self.beginning = nn.ModuleList(ResidualClassifier(network).halves()[0])
         self.branch = Branch(2 * network.width, branch)
         self.second = SecondHalf(2 * network.width, second_half)
+        for part in self.stays:
+            self.get_submodule(part).requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Only what does not stay as it is."""
+        super().train(mode)
+        for part in self.stays:
+            self.get_submodule(part).eval()
+        return self
 
     @property
     def head(self) -> nn.Linear:
@@ -181,50 +198,23 @@ class HalvedClassifier(nn.Module):
 class DeepenedClassifier(HalvedClassifier):
     """The first half and the branch of another, which stay as they are, and a second half."""
 
-    def __init__(
-        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
-    ) -> None:
-        super().__init__(network, branch, second_half)
-        self.beginning.requires_grad_(False)
-        self.branch.requires_grad_(False)
-        self.train()
+    stays = ("beginning", "branch")
 
     def take_over(self, trained: HalvedClassifier) -> None:
         """Take its first half and its branch."""
         self.beginning.load_state_dict(trained.beginning.state_dict())
         self.branch.load_state_dict(trained.branch.state_dict())
 
-    def train(self, mode: bool = True) -> "DeepenedClassifier":
-        """Only the second half trains: the norms before it keep their statistics."""
-        super().train(mode)
-        self.beginning.eval()
-        self.branch.eval()
-        return self
-
 
 class TaughtBranchClassifier(HalvedClassifier):
     """Another whole network in halves, of which the branch alone goes on learning."""
 
-    def __init__(
-        self, network: ResidualSettings, branch: BranchSettings, second_half: SecondHalfSettings
-    ) -> None:
-        super().__init__(network, branch, second_half)
-        self.beginning.requires_grad_(False)
-        self.second.requires_grad_(False)
-        self.train()
+    stays = ("beginning", "second")
 
     def take_over(self, trained: nn.Module) -> None:
         """Take all of its weights, the branch's too."""
         self.load_state_dict(trained.state_dict())
 
-    def train(self, mode: bool = True) -> "TaughtBranchClassifier":
-        """Only the branch trains: the other norms keep their statistics."""
-        super().train(mode)
-        self.beginning.eval()
-        self.second.eval()
-        return self
-
     def forward(self, images: Tensor) -> Classification:
-        """The branch's answer, as TensorBoard draws it: what a run of this network trains."""
-        half = self.first(images)
-        return Classification(half.said.logits, half.said.features, half.maps, half.early_maps)
+        """What the branch says: what a run of this network trains."""
+        return said_early(self.first(images))

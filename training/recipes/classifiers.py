@@ -208,7 +208,7 @@ def classifier_four_courses() -> Recipe:
     return replace(
         course,
         name="classifier-four-courses",
-        summary="a classifier with an early exit in a third of the release's time: four courses",
+        summary="a classifier with an early exit in four courses, taught by a release",
         system=TaughtBranchSettings(_HALVED.network),
         optimisation=replace(classifier_released().optimisation, epochs=24, refit_in_halves=True),
         builds_on={START: course},

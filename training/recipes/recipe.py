@@ -3,9 +3,10 @@
 A recipe is a plain function that returns one of these. Nothing here does any work; `fitting.py` reads it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from fashion.errors import InvalidValue
 from training.augmentation import Augmentation
 from training.optimisation import Optimisation
 from training.photograph_batches import PhotographCourse
@@ -37,6 +38,23 @@ class Recipe:
     artifact; left out where there are no photographs."""
     seed_offset: int = 0
     """As a part of another recipe: what is added to that one's seed, so that parts of one recipe differ."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidValue where a course before this one trains on other parts of the pictures held out:
+        it would have seen what this one calibrates with."""
+        for course in self._courses_before():
+            theirs, ours = course.optimisation, self.optimisation
+            if theirs.refit and theirs.refit_in_halves != ours.refit_in_halves:
+                raise InvalidValue(
+                    f"{self.name} builds on {course.name}, and would calibrate with pictures that it saw: "
+                    "leave refit_in_halves as the recipe has it.",
+                    field="refit_in_halves",
+                )
+
+    def _courses_before(self) -> "Iterator[Recipe]":
+        for course in self.builds_on.values():
+            yield course
+            yield from course._courses_before()
 
     @property
     def parts(self) -> "Mapping[str, Recipe]":

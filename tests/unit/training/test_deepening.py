@@ -34,7 +34,7 @@ SETTINGS = DeepenedSettings(SIZE, BRANCH, SecondHalfSettings((5, 7)))
 RECIPE = replace(
     find_recipe("classifier-deepened"),
     system=SETTINGS,
-    optimisation=replace(HALVED.optimisation, epochs=4),
+    optimisation=replace(HALVED.optimisation, epochs=4, refit_in_halves=True),
 )
 
 

@@ -73,6 +73,15 @@ def test_halves_without_a_refit_are_refused():
         recipe("refit=false", "refit_in_halves=true")
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("classifier-released", "refit_in_halves=true"), ("classifier-four-courses", "refit_in_halves=false")],
+)
+def test_a_course_that_would_calibrate_with_what_the_one_before_it_saw_is_refused(name: str, setting: str):
+    with pytest.raises(InvalidValue, match=f"{name} builds on .* leave refit_in_halves"):
+        with_overrides(find_recipe(name), [setting])
+
+
 @pytest.mark.parametrize("setting", ["refit=true", "keep_last=true"])
 def test_a_refit_keeps_its_last_epoch_whatever_validation_says_and_so_do_others_if_told(
     tmp_path: Path, setting: str

@@ -21,19 +21,16 @@ from training.export import export_run
 from training.halved import HalvedSystem
 from training.halving import with_early_exit
 from training.recipes import find_recipe
+from training.recipes.overrides import with_overrides
 from training.runs import RunFolder
 
 SPLIT = tiny_split()
 RECIPE = replace(
-    find_recipe("classifier-four-courses"),
-    system=TaughtBranchSettings(SIZE, BRANCH, SETTINGS.second_half),
-    optimisation=replace(
-        find_recipe("classifier-four-courses").optimisation,
-        epochs=4,
-        batch_size=32,
-        learning_rate=2e-2,
-        average_decay=0.9,
+    with_overrides(
+        find_recipe("classifier-four-courses"),
+        ["epochs=4", "batch_size=32", "learning_rate=2e-2", "average_decay=0.9"],
     ),
+    system=TaughtBranchSettings(SIZE, BRANCH, SETTINGS.second_half),
 )
 
 
