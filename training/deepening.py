@@ -3,7 +3,7 @@
 It learns, from labels, the pictures that the branch is unsure of. What was trained together before served two
 masters, and the second half had to be as small as its training was dear: here every step is its own, so that
 it may be larger, and is right more often (decision 0342). Another course goes on from it, and learns what it
-says together with a released classifier, which errs on other pictures.
+says together with an earlier release, which errs on other pictures.
 """
 
 from collections.abc import Mapping

@@ -40,10 +40,10 @@ def classifier() -> Recipe:
 
 
 def classifier_mixed() -> Recipe:
-    """The first course of the release: four times the multiplications, long enough to use them."""
+    """The first of nine courses: four times the multiplications, long enough to use them."""
     return Recipe(
         name="classifier-mixed",
-        summary="the first course of the released classifier: eighty epochs of erased and mixed pictures",
+        summary="the first of nine courses: eighty epochs of erased and mixed pictures",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=80, learning_rate=1e-2, warm_up=0.1, weight_decay=5e-2, average_decay=0.9995
@@ -90,7 +90,7 @@ def classifier_averaged() -> Recipe:
 
 
 def classifier_taught() -> Recipe:
-    """What the release learns from: the mean of two networks' weights learns what both say together."""
+    """What the pruned network learns from: the mean of two networks' weights learns what both say."""
     course = classifier_whole()
     return replace(
         course,
@@ -104,12 +104,12 @@ def classifier_taught() -> Recipe:
 
 
 def classifier_pruned() -> Recipe:
-    """The network that is served: half the multiplications of its teacher, out of which it is cut."""
+    """Half the multiplications of its teacher, out of which it is cut."""
     course = classifier_taught()
     return replace(
         course,
         name="classifier-pruned",
-        summary="the released classifier's network: trains a teacher, is cut out of it and learns from it",
+        summary="half of its teacher's multiplications: trains it, is cut out of it and learns from it",
         system=DistilledSettings(_PRUNED),
         optimisation=replace(course.optimisation, epochs=30, learning_rate=3e-3, warm_up=0.1),
         quantise=True,
@@ -117,16 +117,17 @@ def classifier_pruned() -> Recipe:
     )
 
 
-def classifier_released() -> Recipe:
-    """The one that is served: the pruned network, and a branch that answers what is easy.
+def classifier_early_exit() -> Recipe:
+    """The pruned network, and a branch that answers what is easy: nine courses with those of its teachers.
 
-    Its artifact holds the network for photographs as well.
+    It was served until 27 November 2026, and teaches the four courses that end in `classifier-four-courses`
+    (`releases/teachers/`).
     """
     course = classifier_pruned()
     return replace(
         course,
-        name="classifier-released",
-        summary="the classifier behind the release: trains the network, then an early exit for easy pictures",
+        name="classifier-early-exit",
+        summary="the release of 26 November in nine courses: a network, then an early exit for easy pictures",
         system=EarlyExitSettings(_PRUNED),
         optimisation=Optimisation(
             epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
@@ -160,12 +161,12 @@ def classifier_halved() -> Recipe:
 
 
 def classifier_halved_taught() -> Recipe:
-    """The first course of another way: labels teach both halves, and a released classifier the second."""
+    """The first course of the release: labels teach both halves, and an earlier release the second."""
     course = classifier_halved()
     return replace(
         course,
         name="classifier-halved-taught",
-        summary="classifier-halved, which a release teaches as well: the first of four courses",
+        summary="classifier-halved, which an earlier release teaches as well: the first of four courses",
         system=replace(_HALVED, hardest=0.35, teacher=_TEACHER),
         optimisation=replace(course.optimisation, epochs=56, refit_in_halves=True),
         joins={},
@@ -187,12 +188,12 @@ def classifier_deepened() -> Recipe:
 
 
 def classifier_deepened_taught() -> Recipe:
-    """The third course: the second half learns what it and a released classifier say together."""
+    """The third course: the second half learns what it and an earlier release say together."""
     course = classifier_deepened()
     return replace(
         course,
         name="classifier-deepened-taught",
-        summary="the third of four courses: a release teaches the larger second half as well",
+        summary="the third of four courses: an earlier release teaches the larger second half as well",
         system=DeepenedSettings(_HALVED.network, hardest=0.4, teacher=_TEACHER, teachers_share=1.0),
         optimisation=replace(course.optimisation, epochs=6, learning_rate=1e-3),
         builds_on={**course.builds_on, DEEPENED: course},
@@ -200,17 +201,18 @@ def classifier_deepened_taught() -> Recipe:
 
 
 def classifier_four_courses() -> Recipe:
-    """The fourth course: the branch learns what both halves together have come to say.
+    """The one that is served: a fourth course, in which the branch learns what both halves have come to say.
 
-    Until then it had heard of the second half only while that was still learning.
+    Until then it had heard of the second half only while that was still learning. The artifact holds the
+    network for photographs as well.
     """
     course = classifier_deepened_taught()
     return replace(
         course,
         name="classifier-four-courses",
-        summary="a classifier with an early exit in four courses, taught by a release",
+        summary="the classifier behind the release, in four courses, with an early exit for easy pictures",
         system=TaughtBranchSettings(_HALVED.network),
-        optimisation=replace(classifier_released().optimisation, epochs=24, refit_in_halves=True),
+        optimisation=replace(classifier_early_exit().optimisation, epochs=24, refit_in_halves=True),
         builds_on={START: course},
         joins={"photographs": photograph_released()},
     )

@@ -36,7 +36,7 @@ SPLIT = tiny_split()
 TINY_NETWORK = ("width=4", "first=0", "doublings=1", "downsampling=stride")
 SIZE = ResidualSettings(width=4, doublings=1, downsampling="stride")  # that of the tiny trained run
 RECIPE = with_overrides(
-    find_recipe("classifier-released"),
+    find_recipe("classifier-early-exit"),
     [*TINY_NETWORK, "batch_size=32", "epochs=2", "channels=3", "hidden=6", "learning_rate=1e-2"],
 )
 

@@ -33,7 +33,7 @@ def request(folder: Path, *, resume: bool = False) -> TrainRequest:
     teacher = with_overrides(find_recipe("classifier"), [*SHORT, "downsampling=pool"])
     photographs = with_overrides(find_recipe("photograph-classifier"), [*TINY_PHOTOGRAPHS, "epochs=1"])
     recipe = replace(
-        with_overrides(find_recipe("classifier-released"), [*SHORT, "first=0"]),
+        with_overrides(find_recipe("classifier-early-exit"), [*SHORT, "first=0"]),
         builds_on={START: replace(teacher, seed_offset=1)},
         joins={"photographs": photographs},
         quantise=False,

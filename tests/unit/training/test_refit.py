@@ -75,7 +75,7 @@ def test_halves_without_a_refit_are_refused():
 
 @pytest.mark.parametrize(
     ("name", "setting"),
-    [("classifier-released", "refit_in_halves=true"), ("classifier-four-courses", "refit_in_halves=false")],
+    [("classifier-early-exit", "refit_in_halves=true"), ("classifier-four-courses", "refit_in_halves=false")],
 )
 def test_a_course_that_would_calibrate_with_what_the_one_before_it_saw_is_refused(name: str, setting: str):
     with pytest.raises(InvalidValue, match=f"{name} builds on .* leave refit_in_halves"):
