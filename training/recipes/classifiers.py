@@ -40,10 +40,10 @@ def classifier() -> Recipe:
 
 
 def classifier_mixed() -> Recipe:
-    """The first of nine courses: four times the multiplications, long enough to use them."""
+    """The first of six courses: four times the multiplications, long enough to use them."""
     return Recipe(
         name="classifier-mixed",
-        summary="the first of nine courses: eighty epochs of erased and mixed pictures",
+        summary="the first of six courses: eighty epochs of erased and mixed pictures",
         system=ClassifierSettings(ResidualSettings(width=32), label_smoothing=0.1),
         optimisation=Optimisation(
             epochs=80, learning_rate=1e-2, warm_up=0.1, weight_decay=5e-2, average_decay=0.9995
@@ -118,16 +118,16 @@ def classifier_pruned() -> Recipe:
 
 
 def classifier_early_exit() -> Recipe:
-    """The pruned network, and a branch that answers what is easy: nine courses with those of its teachers.
+    """The pruned network, and a branch that answers what is easy: six courses with those of its teachers.
 
-    It was served until 27 November 2026, and teaches the four courses that end in `classifier-four-courses`
-    (`releases/teachers/`).
+    It was served until 27 November 2026, as `classifier-released`, which is how its file in
+    `releases/teachers/` still names it. It teaches the four courses that end in `classifier-four-courses`.
     """
     course = classifier_pruned()
     return replace(
         course,
         name="classifier-early-exit",
-        summary="the release of 26 November in nine courses: a network, then an early exit for easy pictures",
+        summary="the release of 26 November in six courses: a network, then an early exit for easy pictures",
         system=EarlyExitSettings(_PRUNED),
         optimisation=Optimisation(
             epochs=40, learning_rate=4e-3, warm_up=0.2, weight_decay=2e-2, average_decay=0.999, refit=True
