@@ -5,9 +5,8 @@ model does not have is None. Likelihoods are in nats an image: the cross-entropy
 continuous pixels on [0, 1], as in Kingma and Welling, arXiv:1312.6114, appendix C.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +14,13 @@ from numpy.typing import NDArray
 from fashion.artifact import Artifact
 from fashion.errors import InvalidValue, WrongKind
 from fashion.labels import LABELS, NUM_LABELS
+from fashion.parts import InParts, one_by_one
 from fashion.preparation import SIDE
 from fashion.prior import prior_of
 
 Float32 = NDArray[np.float32]
 # Keeps log() finite where a pixel is certain; 1e-6 of a probability costs at most 14 nats a pixel.
 _SMALLEST_PROBABILITY: Final = 1e-6
-
-Between: TypeAlias = Callable[[], None]
-"""What is called before each latent is decoded; it may raise, and then no more are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +69,11 @@ class Autoencoder:
         outputs = self._encoder(images)
         return Latents(outputs[0], outputs[1] if len(outputs) > 1 else None)
 
-    def decode(self, latents: Float32, between: Between | None = None) -> Float32:
+    def decode(self, latents: Float32, in_parts: InParts = one_by_one) -> Float32:
         """Images (batch, 28, 28) in [0, 1] of latents (batch, latent).
 
-        One after the other: a decoder's activations for a single image fit into a core's cache, those of
-        several do not, and then each takes up to twice as long (docs/decisions/0111).
+        One to a call, gone through by `in_parts`: a decoder's activations for a single image fit into a
+        core's cache, those of several do not, and then each takes up to twice as long (docs/decisions/0111).
         Raises InvalidValue where a latent has the wrong size or is not finite.
         """
         if latents.ndim != 2 or latents.shape[1] != self.latent_size:
@@ -88,16 +85,17 @@ class Autoencoder:
         if not np.isfinite(latents).all():
             raise InvalidValue("latents must be finite numbers that fit 32 bits", field="latents")
         images = np.empty((len(latents), SIDE, SIDE), np.float32)
-        for row in range(len(latents)):
-            if between is not None:
-                between()
+
+        def decode_row(row: int) -> None:
             np.clip(self._decoder(latents[row : row + 1])[0][0], 0, 1, out=images[row])
+
+        in_parts(decode_row, range(len(latents)))
         return images
 
-    def reconstruct(self, images: NDArray[np.uint8], between: Between | None = None) -> Reconstruction:
+    def reconstruct(self, images: NDArray[np.uint8], in_parts: InParts = one_by_one) -> Reconstruction:
         """Encode network inputs (batch, 28, 28), decode their posterior means, and measure the loss."""
         latents = self.encode(images)
-        decoded = self.decode(latents.mean, between)
+        decoded = self.decode(latents.mean, in_parts)
         pixels: Float32 = images.astype(np.float32) / np.float32(255)
         variational = latents.log_variance is not None
         return Reconstruction(
@@ -114,7 +112,7 @@ class Autoencoder:
         label: int | None = None,
         seed: int = 0,
         temperature: float = 1.0,
-        between: Between | None = None,
+        in_parts: InParts = one_by_one,
     ) -> Samples:
         """Draw `count` new pictures from the prior; the same arguments give the same pictures.
 
@@ -130,7 +128,7 @@ class Autoencoder:
             raise InvalidValue(f"label must be one of {', '.join(LABELS)} or their index", field="label")
         random = np.random.Generator(np.random.PCG64(seed))
         latents, labels = self._prior.sample(count, label, temperature, random)
-        return Samples(latents, self.decode(latents, between), labels)
+        return Samples(latents, self.decode(latents, in_parts), labels)
 
 
 def cross_entropy_nats(pixels: Float32, decoded: Float32) -> NDArray[np.float64]:

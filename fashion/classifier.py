@@ -5,8 +5,8 @@ a kind without a fit of its own gets the plain softmax, no coverage and no novel
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,23 @@ MOST_VIEWS: Final = 4
 """Photographs in one call of a network of their own: more take longer each, and memory (decision 0110)."""
 
 Heat = NDArray[np.float32]  # (28, 28) in [0, 1]
-# Takes many pictures apart into as many as may go through a network together.
-InPasses: TypeAlias = Callable[[Sequence[Prepared]], Iterable[Sequence[Prepared]]]
+
+
+class InPasses(Protocol):
+    """A way to take many pictures through a network, some of them at a time (see `fashion.parts.InParts`)."""
+
+    def __call__(
+        self, compute: Callable[[Sequence[Prepared]], T], pictures: Sequence[Prepared], most: int, /
+    ) -> list[T]:
+        """What `compute` makes of the first so many, the next and so on: never of more than `most`."""
+        ...
+
+
+def as_many_as_fit(
+    compute: Callable[[Sequence[Prepared]], T], pictures: Sequence[Prepared], most: int, /
+) -> list[T]:
+    """The plainest `InPasses`: one after the other, each as large as may be."""
+    return [compute(pictures[start : start + most]) for start in range(0, len(pictures), most)]
 
 
 class Classifier:
@@ -61,37 +76,40 @@ class Classifier:
             kind: Answers(artifact.manifest.calibration.get(kind), artifact) for kind in self._networks
         }
 
-    def classify(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> list[Prediction]:
-        """Classify one or more prepared pictures, each kind in one pass through its network, or in those that
-        `in_passes` makes of them."""
+    def classify(
+        self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit
+    ) -> list[Prediction]:
+        """Classify one or more prepared pictures, each kind by its network."""
         return _each_kind(
             pictures, lambda some: self.predictions(self.outputs(some, in_passes), some[0].kind)
         )
 
-    def explain(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
+    def explain(
+        self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit
+    ) -> list[tuple[Prediction, Heat | None]]:
         """Classify, and say where the evidence for each predicted label lies.
 
         Beside each prediction comes its class activation map over what the network looked at, (28, 28) in [0,
         1] and 1 where the evidence is strongest (Zhou et al. 2016, arXiv:1512.04150); None for a network
         without one.
         """
-        return _each_kind(pictures, self._explained)
+        return _each_kind(pictures, lambda some: self._explained(some, in_passes))
 
-    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> Outputs:
-        """What the network computes of pictures of one kind, in one pass or in those of `in_passes`;
-        photographs that have a network of their own go at most `MOST_VIEWS` at a time."""
+    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit) -> Outputs:
+        """What the network computes of pictures of one kind."""
         network = self._networks[pictures[0].kind]
-        passes = [pictures] if in_passes is None else in_passes(pictures)
-        return joined([network.outputs(images) for some in passes for images in self._inputs(network, some)])
+        return joined(in_passes(lambda some: network.outputs(self._input(some)), pictures, network.most))
 
     def predictions(self, outputs: Outputs, kind: InputKind) -> list[Prediction]:
         """Answers from a network's outputs, as pictures of `kind` were calibrated."""
         return self._answers[kind].answer(outputs, kind)
 
-    def _explained(self, pictures: Sequence[Prepared]) -> list[tuple[Prediction, Heat | None]]:
+    def _explained(
+        self, pictures: Sequence[Prepared], in_passes: InPasses
+    ) -> list[tuple[Prediction, Heat | None]]:
         kind = pictures[0].kind
         network = self._networks[kind]
-        made = [network.explained(images) for images in self._inputs(network, pictures)]
+        made = in_passes(lambda some: network.explained(self._input(some)), pictures, network.most)
         predictions = self.predictions(joined([outputs for outputs, _ in made]), kind)
         rows = [row for _, maps in made for row in (maps if maps is not None else ())]
         if not rows:
@@ -100,11 +118,6 @@ class Classifier:
             (prediction, _as_heat(maps[prediction.class_index]))
             for prediction, maps in zip(predictions, rows, strict=True)
         ]
-
-    def _inputs(self, network: Network, pictures: Sequence[Prepared]) -> Iterable[Array]:
-        """What the network looks at, as many pictures at a time as it takes."""
-        for start in range(0, len(pictures), network.most):
-            yield self._input(pictures[start : start + network.most])
 
     def _input(self, pictures: Sequence[Prepared]) -> Array:
         """What the network of these pictures' kind looks at: (batch, 28, 28) or (batch, side, side, 3)."""

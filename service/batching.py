@@ -7,14 +7,17 @@ the engine and numpy do once for each call (docs/decisions/0107).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from fashion.classifier import Classifier, Prediction
+from fashion.parts import InParts
 from fashion.preparation import Prepared
 from service.exchange import Exchange
 from service.refusals import Refusal
+
+T = TypeVar("T")
 
 Answer = asyncio.Future[list[Prediction]]
 
@@ -27,13 +30,17 @@ class _Waiting(NamedTuple):
 
 
 def passes(
-    max_pictures: int, between: Callable[[], None], pictures: Sequence[Prepared]
-) -> Iterator[Sequence[Prepared]]:
-    """The pictures of a large request, as many at a time as the engine has room for, with `between` called
-    before each pass."""
-    for start in range(0, len(pictures), max_pictures):
-        between()
-        yield pictures[start : start + max_pictures]
+    max_pictures: int,
+    in_parts: InParts,
+    compute: Callable[[Sequence[Prepared]], T],
+    pictures: Sequence[Prepared],
+    most: int,
+    /,
+) -> list[T]:
+    """Go through the pictures of a large request by `in_parts`, `max_pictures` at a time, for which the
+    engine is warm, or `most`. With the first two arguments given, a `fashion.classifier.InPasses`."""
+    size = min(max_pictures, most)
+    return in_parts(compute, [pictures[start : start + size] for start in range(0, len(pictures), size)])
 
 
 class Batches:

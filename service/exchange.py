@@ -2,10 +2,10 @@
 common."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from service.admission import Held
 from service.direct import EXTENSION, Direct
@@ -19,6 +19,9 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 _ids: Final = Random()  # noqa: S311 - seeded by the system, in each worker anew
 
+P = TypeVar("P")
+T = TypeVar("T")
+
 Scope = Any  # ASGI's own dictionaries: uvicorn's, Starlette's and BentoML's types for them disagree
 Receive = Any
 Send = Any
@@ -27,6 +30,16 @@ Send = Any
 def new_request_id() -> bytes:
     """An id for a request that brought none: it has to be unique, and nothing has to be kept from anybody."""
     return b"%032x" % _ids.getrandbits(128)
+
+
+class ShareOut(Protocol):
+    """A way to go through parts (see `fashion.parts.InParts`)."""
+
+    def __call__(
+        self, between: Callable[[], None], compute: Callable[[P], T], parts: Sequence[P], /
+    ) -> list[T]:
+        """What `compute` makes of each, with `between` called before each that the calling thread takes."""
+        ...
 
 
 class Exchange:
@@ -52,6 +65,7 @@ class Exchange:
     answer_timeout_seconds: float = float("inf")
     expected_seconds: float = 0.0  # of computing, roughly, as far as it can be told so far
     let_others_through: Callable[[], None] | None = None
+    share_out: ShareOut | None = None  # how the parts of a large job are gone through
 
     def __init__(
         self,
@@ -129,6 +143,17 @@ class Exchange:
             self.let_others_through()
         if perf_counter() > self.answer_by:
             raise answer_timeout(self.answer_timeout_seconds)
+
+    def in_parts(self, compute: Callable[[P], T], parts: Sequence[P], /) -> list[T]:
+        """What `compute` makes of each of `parts`, in their order, with the time looked at in between. Those
+        of a large job may be computed in several threads."""
+        if self.share_out:
+            return self.share_out(self.check_time, compute, parts)
+        made = []
+        for part in parts:
+            self.check_time()
+            made.append(compute(part))
+        return made
 
     def give_up(self) -> None:
         """Let long work on this request stop at its next step: nobody waits for it any more."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.autoencoder import Autoencoder, Between, Samples
+from fashion.autoencoder import Autoencoder, Samples
 from fashion.classifier import Classifier, InPasses, Prediction
 from fashion.errors import InvalidValue
+from fashion.parts import InParts
 from fashion.preparation import Prepared
 from service import metrics
 from service.answers import (
@@ -45,7 +46,7 @@ def classify(
     """POST /classify: a prediction for each picture, and a copy of both for whom wants it."""
     explanations: list[Explanation | None]
     if explained:
-        made = [one for part in in_passes(pictures) for one in classifier.explain(part)]
+        made = classifier.explain(pictures, in_passes)
         predictions = [prediction for prediction, _ in made]
         explanations = [explain(picture, heat) for picture, (_, heat) in zip(pictures, made, strict=True)]
     else:
@@ -75,17 +76,17 @@ def encode(tag: str, autoencoder: Autoencoder, pictures: list[Prepared]) -> Enco
 
 
 def reconstruct(
-    tag: str, autoencoder: Autoencoder, as_sheet: bool, between: Between, pictures: list[Prepared]
+    tag: str, autoencoder: Autoencoder, as_sheet: bool, in_parts: InParts, pictures: list[Prepared]
 ) -> ReconstructAnswer | bytes:
     """POST /reconstruct: each picture from its posterior mean, or all on one PNG sheet."""
     images = _stack(pictures)
-    made = autoencoder.reconstruct(images, between)
+    made = autoencoder.reconstruct(images, in_parts)
     metrics.reconstructed(made)
     return reconstruct_sheet(images, made) if as_sheet else reconstruct_answer(tag, made)
 
 
 def generate(
-    tag: str, autoencoder: Autoencoder, options: GenerateOptions, as_sheet: bool, between: Between
+    tag: str, autoencoder: Autoencoder, options: GenerateOptions, as_sheet: bool, in_parts: InParts
 ) -> GenerateAnswer | bytes:
     """POST /generate: new samples, or the given latents decoded; as JSON or on one PNG sheet."""
     if options.latents is None:
@@ -95,15 +96,15 @@ def generate(
             label=options.label,
             seed=seed,
             temperature=options.temperature,
-            between=between,
+            in_parts=in_parts,
         )
     else:
-        seed, samples = None, _decode(autoencoder, options.latents, between)
+        seed, samples = None, _decode(autoencoder, options.latents, in_parts)
     metrics.generated(label_names(samples))
     return generate_sheet(samples, options.columns) if as_sheet else generate_answer(tag, seed, samples)
 
 
-def _decode(autoencoder: Autoencoder, given: list[list[float]], between: Between) -> Samples:
+def _decode(autoencoder: Autoencoder, given: list[list[float]], in_parts: InParts) -> Samples:
     for index, latent in enumerate(given):
         if len(latent) != autoencoder.latent_size:
             raise InvalidValue(
@@ -113,7 +114,7 @@ def _decode(autoencoder: Autoencoder, given: list[list[float]], between: Between
             )
     with np.errstate(over="ignore"):  # what does not fit 32 bits becomes infinite, and decode() refuses that
         latents = np.array(given, dtype=np.float32)
-    return Samples(latents, autoencoder.decode(latents, between), None)
+    return Samples(latents, autoencoder.decode(latents, in_parts), None)
 
 
 def _stack(pictures: list[Prepared]) -> NDArray[np.uint8]:

@@ -2,14 +2,12 @@
 
 A job's turn comes at the time of its arrival plus what it will roughly take, so a small one overtakes large
 ones that came little earlier, and a large one waits no longer for smaller ones than its own size tells. A job
-that runs lets those through between its steps. Where the cores are busy, the threads leave them to the event
-loops first (docs/decisions/0111).
+that runs lets those through between its steps, and where none waits it is helped. Where the cores are busy,
+all these threads leave them to the event loops first (docs/decisions/0111).
 """
 
 import contextlib
 import heapq
-import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,6 +17,7 @@ from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from service.exchange import Exchange
+from service.helping import Helpers, step_back
 
 T = TypeVar("T")
 
@@ -28,15 +27,11 @@ BYTES_A_SECOND: Final = 20 * 1024 * 1024
 PIXELS_A_SECOND: Final = 100_000_000
 LATENTS_A_SECOND: Final = 1_000
 
-_NICENESS: Final = 5
-"""Of these threads, above the event loop's: a third of its share of a core that both want."""
-_HIGHEST_NICENESS: Final = 19
-
 
 class LargeJobs:
-    """Runs jobs in `num_threads` threads, in the order of their turns."""
+    """Runs jobs in `num_threads` threads, in the order of their turns; `num_helpers` more help them."""
 
-    def __init__(self, num_threads: int) -> None:
+    def __init__(self, num_threads: int, num_helpers: int = 0) -> None:
         self._waiting: list[_Job[Any]] = []  # a heap
         self._numbers = count()
         self._changed = threading.Condition()
@@ -47,6 +42,7 @@ class LargeJobs:
         ]
         for thread in self._threads:
             thread.start()
+        self._helpers = Helpers(num_helpers, busy=lambda: bool(self._waiting))
 
     def submit(self, exchange: Exchange, run: Callable[[], T]) -> "Future[T]":
         """Queue `run` for its turn. A future that is cancelled before leaves the queue, and all that it holds
@@ -54,6 +50,7 @@ class LargeJobs:
         arrived = perf_counter()
         exchange.expected_seconds = max(exchange.expected_seconds, exchange.held.bytes / BYTES_A_SECOND)
         exchange.let_others_through = partial(self._let_through, exchange, arrived)
+        exchange.share_out = self._helpers.share
         job = _Job(self._forget, arrived + exchange.expected_seconds, next(self._numbers), run)
         with self._changed:
             heapq.heappush(self._waiting, job)
@@ -66,9 +63,10 @@ class LargeJobs:
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
+        self._helpers.close()
 
     def _work(self) -> None:
-        _step_back()
+        step_back()
         while job := self._next():
             job.run()
             del job  # or its answer would stay until the next comes
@@ -95,14 +93,6 @@ class LargeJobs:
         with self._changed, contextlib.suppress(ValueError):  # a thread may have taken it just now
             self._waiting.remove(job)
             heapq.heapify(self._waiting)
-
-
-def _step_back() -> None:
-    """Let other threads have the processor first. Elsewhere than on Linux niceness is the whole process's."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a sandbox may forbid it, and then they share alike
-            own = os.getpriority(os.PRIO_PROCESS, 0)  # 0 is the calling thread
-            os.setpriority(os.PRIO_PROCESS, 0, min(own + _NICENESS, _HIGHEST_NICENESS))
 
 
 class _Job(Future[T]):

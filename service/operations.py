@@ -41,8 +41,9 @@ async def list_models(request: Request) -> Response:  # noqa: ARG001 - Starlette
 
 async def expose_metrics(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
     """GET /metrics."""
-    # By then every worker has handed over what it counted before this request came.
-    await asyncio.sleep(2 * FLUSH_SECONDS)
+    # By then every worker has handed over what it counted before this request came: the rest of a flush that
+    # was past it, the wait for the next, and that one take at most so long each.
+    await asyncio.sleep(3 * FLUSH_SECONDS)
     flush()
     # In a thread: it reads every worker's files, and may wait for one that starts.
     text = await asyncio.to_thread(metrics.exposition)

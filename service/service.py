@@ -84,7 +84,9 @@ class FashionService:
     def __init__(self) -> None:
         self._settings = settings()
         self._work = Work(
-            threads=self._settings.large_job_threads, max_jobs_held=self._settings.max_large_jobs_held
+            threads=self._settings.large_job_threads,
+            helpers=self._settings.large_job_helpers,
+            max_jobs_held=self._settings.max_large_jobs_held,
         )
         self._batches = Batches(self._settings.batch_pictures)
         self.catalogue = Catalogue(
@@ -153,7 +155,7 @@ class FashionService:
                 predictions = await self._batches.classify(exchange, classifier, prepared)
                 unexplained = [None] * len(predictions)
                 return inference.classified(tag, predictions, unexplained, copy, prepared)
-        in_passes = partial(passes, self._settings.batch_pictures, exchange.check_time)
+        in_passes = partial(passes, self._settings.batch_pictures, exchange.in_parts)
         infer = partial(inference.classify, tag, classifier, asked.options.explain, copy, in_passes)
         return await self._answer(exchange, asked, infer, small=small, view_side=view_side)
 
@@ -172,7 +174,7 @@ class FashionService:
         asked = await incoming.read(PictureOptions, self._settings, self._work)
         tag, autoencoder = await self._trial.autoencoder(incoming.exchange, asked.options)
         exchange = incoming.exchange
-        infer = partial(inference.reconstruct, tag, autoencoder, exchange.wants_png, exchange.check_time)
+        infer = partial(inference.reconstruct, tag, autoencoder, exchange.wants_png, exchange.in_parts)
         small = self._are_few_latents(exchange, len(asked.pictures)) and self._is_small(asked)
         return await self._answer(exchange, asked, infer, small=small)
 
@@ -186,7 +188,7 @@ class FashionService:
         movable = asked.options.seed is None and asked.options.latents is None
         tag, autoencoder = await self._trial.autoencoder(exchange, asked.options, movable=movable)
         infer = partial(
-            inference.generate, tag, autoencoder, asked.options, exchange.wants_png, exchange.check_time
+            inference.generate, tag, autoencoder, asked.options, exchange.wants_png, exchange.in_parts
         )
         small = self._are_few_latents(exchange, asked.options.num_samples)
         return await self._work.run(exchange, partial(_timed, exchange, infer), small=small)

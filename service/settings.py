@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB: Final = 1024 * 1024
@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     max_bytes_held: PositiveInt = 256 * _MIB
     max_large_jobs_held: PositiveInt = 16
     large_job_threads: PositiveInt = 1
+    # Threads beside these that compute parts of a large job where no other waits.
+    large_job_helpers: NonNegativeInt = 1
 
     # What may be computed in the event loop's own thread; anything larger goes to the threads above.
     small_request_bytes: PositiveInt = 64 * 1024

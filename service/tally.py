@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable
 from itertools import pairwise
+from time import perf_counter
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -26,7 +27,9 @@ Labels = tuple[str, ...]
 Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
 
-_tallies: Final[list[Callable[[], None]]] = []
+_tallies: Final[
+    list[Callable[[], bool]]
+] = []  # each hands over what it has, and tells whether that was anything
 _later: Final[deque[tuple[Callable[..., None], tuple[Any, ...]]]] = deque()
 _MANY: Final = 24  # of some eight requests: a tenth of a millisecond's work
 
@@ -47,13 +50,15 @@ def catch_up() -> None:
             logger.exception("Some of what was counted is lost")
 
 
-def _add_up() -> None:
-    for _ in range(len(_later)):  # and not what other threads add meanwhile
+def _add_up() -> bool:
+    waiting = len(_later)
+    for _ in range(waiting):  # and not what other threads add meanwhile
         try:
             count, arguments = _later.popleft()
         except IndexError:  # another thread was quicker
-            return
+            break
         count(*arguments)
+    return waiting > 0
 
 
 def flush() -> None:
@@ -68,12 +73,25 @@ async def flush_often() -> None:
     try:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                flush()
-            except Exception:  # or nothing would be counted any more, and what waits would pile up
-                logger.exception("Some of what was counted is lost")
+            await _flush_step_by_step()
     finally:
         flush()
+
+
+async def _flush_step_by_step() -> None:
+    """Flush, and let requests through between two tallies: in one go it stalls one for longer than most take.
+
+    Where they keep the loop busy for longer than FLUSH_SECONDS, the rest is flushed in one go after all.
+    """
+    until = perf_counter() + FLUSH_SECONDS
+    for step in (_add_up, *_tallies):
+        try:
+            had_anything = step()
+        except Exception:  # or nothing would be counted any more, and what waits would pile up
+            logger.exception("Some of what was counted is lost")
+            continue
+        if had_anything and perf_counter() < until:
+            await asyncio.sleep(0)
 
 
 class CounterTally:
@@ -88,12 +106,13 @@ class CounterTally:
         """Count `amount` more."""
         self._pending.append((labels, amount))
 
-    def _hand_over(self) -> None:
+    def _hand_over(self) -> bool:
         sums: dict[Labels, float] = {}
         for labels, amount in _taken(self._pending):
             sums[labels] = sums.get(labels, 0) + amount
         for labels, amount in sums.items():
             (self.metric.labels(*labels) if labels else self.metric).inc(amount)
+        return bool(sums)
 
 
 class HistogramTally:
@@ -115,13 +134,16 @@ class HistogramTally:
         """Count some observations, or none."""
         self._pending[labels].extend(amounts)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self) -> bool:
+        had_anything = False
         for labels, pending in list(self._pending.items()):
             if amounts := _taken(pending):
+                had_anything = True
                 amounts.sort()
                 up_to = [bisect_right(amounts, bound) for bound in self._bounds]
                 counts = [after - before for before, after in pairwise((0, *up_to, len(amounts)))]
                 (self.metric.labels(*labels) if labels else self.metric).add(sum(amounts), counts)
+        return had_anything
 
 
 def _taken(pending: list[T]) -> list[T]:
@@ -143,10 +165,12 @@ class GaugeTally:
         self._told = 0
         _tallies.append(self._hand_over)
 
-    def _hand_over(self) -> None:
-        if self.value != self._told:
-            self._told = self.value
-            self.metric.set(self._told)
+    def _hand_over(self) -> bool:
+        if self.value == self._told:
+            return False
+        self._told = self.value
+        self.metric.set(self._told)
+        return True
 
 
 class _Summable(Histogram):

@@ -18,6 +18,7 @@ from typing import Final
 
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier, Prediction
+from fashion.parts import one_by_one
 from fashion.preparation import Prepared
 from service import metrics
 from service.batching import passes
@@ -146,7 +147,7 @@ class Shadow:
         assert isinstance(candidate.model, Classifier)
         try:
             began = time.perf_counter()
-            in_passes = partial(passes, self._max_pass, lambda: None)
+            in_passes = partial(passes, self._max_pass, one_by_one)
             others = candidate.model.classify(pictures, in_passes)
         except Exception:  # it is on trial: whatever it does wrong is told, and harms nobody
             metrics.SHADOW_COPIES.inc("failed")

@@ -27,8 +27,8 @@ class TooLargeForTheLoop(Exception):
 class Work:
     """Runs jobs; holds the threads."""
 
-    def __init__(self, *, threads: int, max_jobs_held: int) -> None:
-        self._large = LargeJobs(threads)
+    def __init__(self, *, threads: int, helpers: int = 0, max_jobs_held: int) -> None:
+        self._large = LargeJobs(threads, helpers)
         self._max_jobs_held = max_jobs_held
         self._jobs = 0
 

@@ -5,7 +5,7 @@ metadata names; so an artifact with several uses has several names, of the same 
 code of the endpoints beside them (docs/decisions/0301).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.autoencoder import Autoencoder
-from fashion.classifier import Classifier, Prediction
+from fashion.classifier import Classifier, InPasses, Prediction
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.models import Model
 from fashion.preparation import SIDE, Prepared, PrepareMode
@@ -53,9 +53,10 @@ class Call:
     prepare: PrepareMode
     inline: bool
 
-    def in_passes(self, pictures: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:
-        """The pictures as POST /classify takes many of them through the network: a few at a time."""
-        return passes(self.settings.batch_pictures, self.exchange.check_time, pictures)
+    @property
+    def in_passes(self) -> InPasses:
+        """How POST /classify takes many pictures through the network: a few at a time."""
+        return partial(passes, self.settings.batch_pictures, self.exchange.in_parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _in_distribution(made: Prediction) -> int:
 
 def _reconstruct(call: Call, autoencoder: Autoencoder, images: NDArray[np.uint8]) -> Tensors:
     _count(call, images)
-    made = autoencoder.reconstruct(images, call.exchange.check_time)
+    made = autoencoder.reconstruct(images, call.exchange.in_parts)
     metrics.reconstructed(made)
     given: dict[str, Tensor | None] = {
         "reconstruction": made.images,
@@ -145,7 +146,7 @@ def _encode(call: Call, autoencoder: Autoencoder, images: NDArray[np.uint8]) -> 
 
 def _decode(call: Call, autoencoder: Autoencoder, latents: NDArray[np.float32]) -> Tensors:
     call.exchange.num_pictures = len(latents)
-    images = autoencoder.decode(latents, call.exchange.check_time)
+    images = autoencoder.decode(latents, call.exchange.in_parts)
     metrics.generated([None] * len(images))
     return {"images": images}
 

@@ -1,18 +1,20 @@
 """Logits to answers: calibrated, with sets and novelty, each kind of input by its own fit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pytest
 
-from fashion.classifier import MOST_VIEWS, Classifier, softmax
+from fashion.classifier import MOST_VIEWS, Classifier, as_many_as_fit, softmax
 from fashion.engine import Array, Graph
 from fashion.manifest import Manifest
 from fashion.novelty import Distance, NoveltyScore, Outputs
 from fashion.preparation import Prepared
 from tests.tiny_artifacts import CHANNELS, VIEW_SIDE, tiny_classifier
+
+T = TypeVar("T")
 
 
 def pictures(count: int, kind: str = "network_input") -> list[Prepared]:
@@ -82,12 +84,14 @@ def test_many_pictures_of_a_kind_without_a_fit_say_so_too(classifier: Classifier
 
 
 def test_the_passes_of_many_pictures_change_nothing_but_last_digits(classifier: Classifier) -> None:
-    sizes = []
+    sizes: list[int] = []
 
-    def in_passes(some: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:
-        for start in range(0, len(some), 7):
-            sizes.append(len(some[start : start + 7]))
-            yield some[start : start + 7]
+    def in_passes(
+        compute: Callable[[Sequence[Prepared]], T], some: Sequence[Prepared], most: int, /
+    ) -> list[T]:
+        assert most > 20
+        sizes.extend(len(some[start : start + 7]) for start in range(0, len(some), 7))
+        return as_many_as_fit(compute, some, 7)
 
     together, apart = classifier.classify(pictures(20)), classifier.classify(pictures(20), in_passes)
     assert sizes == [7, 7, 6]

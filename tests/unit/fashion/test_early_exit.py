@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashion.classifier import Classifier, softmax
+from fashion.classifier import Classifier, as_many_as_fit, softmax
 from fashion.errors import DamagedArtifact
 from fashion.manifest import Manifest
 from fashion.preparation import Prepared
@@ -42,9 +42,7 @@ def test_the_first_half_answers_what_it_is_sure_of_and_the_second_the_rest(class
 
 def test_a_picture_alone_is_answered_as_among_others(classifier: Classifier) -> None:
     together = classifier.classify(PICTURES)
-    passes = classifier.classify(
-        PICTURES, lambda some: (some[start : start + 7] for start in range(0, 40, 7))
-    )
+    passes = classifier.classify(PICTURES, lambda compute, some, _: as_many_as_fit(compute, some, 7))
     for picture, one, other in zip(PICTURES, together, passes, strict=True):
         (alone,) = classifier.classify([picture])
         assert alone.left_early == one.left_early == other.left_early

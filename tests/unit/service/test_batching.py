@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from fashion.classifier import Classifier, InPasses, Prediction
+from fashion.classifier import Classifier, InPasses, Prediction, as_many_as_fit
 from fashion.preparation import Prepared
 from service.admission import Admission, Held
 from service.batching import Batches
@@ -19,7 +19,9 @@ from tests.tiny_artifacts import tiny_classifier
 class Counting(Classifier):
     """A real classifier that remembers how many pictures each pass had."""
 
-    def classify(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> list[Prediction]:
+    def classify(
+        self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit
+    ) -> list[Prediction]:
         self.passes.append(len(pictures))
         return super().classify(pictures, in_passes)
 

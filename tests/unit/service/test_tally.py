@@ -1,12 +1,22 @@
 """What is added up in the process says the same as prometheus_client counting by itself."""
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from prometheus_client import REGISTRY, Histogram
 
-from service.tally import CounterTally, GaugeTally, HistogramTally, catch_up, flush, flush_often, later
+from service.tally import (
+    FLUSH_SECONDS,
+    CounterTally,
+    GaugeTally,
+    HistogramTally,
+    catch_up,
+    flush,
+    flush_often,
+    later,
+)
 
 BOUNDS = (1.0, 2.5, 5.0)
 AMOUNTS = (0.0, 0.5, 1.0, 1.0001, 2.5, 4.0, 5.0, 5.1, 1e9)
@@ -134,3 +144,40 @@ def test_counting_goes_on_after_something_that_could_not_be_counted() -> None:
         flushing.cancel()
 
     asyncio.run(count())
+
+
+def test_requests_are_let_through_between_two_tallies() -> None:
+    first, second = CounterTally("tally_first", "First"), CounterTally("tally_second", "Second")
+
+    async def seen_meanwhile() -> set[tuple[float | None, float | None]]:
+        flush()
+        flushing = asyncio.create_task(flush_often())
+        first.inc()
+        second.inc()
+        seen = set()
+        while value("tally_second_total") != 1:
+            await asyncio.sleep(0)
+            seen.add((value("tally_first_total"), value("tally_second_total")))
+        flushing.cancel()
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(seen_meanwhile(), 10)) == {(0, 0), (1, 0), (1, 1)}
+
+
+def test_a_busy_loop_delays_no_count_for_long() -> None:
+    tallies = [CounterTally(f"tally_busy_{number}", "Busy") for number in range(20)]
+
+    async def turns_until_all_are_flushed() -> int:
+        flush()
+        flushing = asyncio.create_task(flush_often())
+        for tally in tallies:
+            tally.inc()
+        turns = 0
+        while value("tally_busy_19_total") != 1:
+            await asyncio.sleep(0)
+            time.sleep(FLUSH_SECONDS / 4)  # what requests take in each turn of the loop
+            turns += 1
+        flushing.cancel()
+        return turns
+
+    assert asyncio.run(asyncio.wait_for(turns_until_all_are_flushed(), 10)) < 15

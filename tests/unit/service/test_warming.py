@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion.autoencoder import Autoencoder, Between, Latents
-from fashion.classifier import MOST_VIEWS, Classifier, InPasses
+from fashion.autoencoder import Autoencoder, Latents
+from fashion.classifier import MOST_VIEWS, Classifier, InPasses, as_many_as_fit
 from fashion.novelty import Outputs
+from fashion.parts import InParts, one_by_one
 from fashion.preparation import Prepared
 from service.settings import Settings
 from service.warming import warm_up
@@ -20,7 +21,7 @@ SETTINGS = Settings(batch_pictures=5, small_request_pictures=3)
 class WatchedClassifier(Classifier):
     """A real classifier that remembers how many pictures of which kind it was given."""
 
-    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses | None = None) -> Outputs:
+    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit) -> Outputs:
         self.seen.append((pictures[0].kind, len(pictures)))
         return super().outputs(pictures, in_passes)
 
@@ -34,9 +35,9 @@ class WatchedAutoencoder(Autoencoder):
         self.seen.append(("encode", len(images)))
         return super().encode(images)
 
-    def decode(self, latents: NDArray[np.float32], between: Between | None = None) -> NDArray[np.float32]:
+    def decode(self, latents: NDArray[np.float32], in_parts: InParts = one_by_one) -> NDArray[np.float32]:
         self.seen.append(("decode", len(latents)))
-        return super().decode(latents, between)
+        return super().decode(latents, in_parts)
 
     seen: list[tuple[str, int]]
 
