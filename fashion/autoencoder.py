@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fashion.artifact import Artifact
 from fashion.errors import InvalidValue, WrongKind
+from fashion.inputs import SIDE
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.parts import InParts, one_by_one
-from fashion.preparation import SIDE
 from fashion.prior import prior_of
 
 Float32 = NDArray[np.float32]

@@ -15,10 +15,11 @@ from PIL import Image
 from fashion.artifact import Artifact
 from fashion.engine import Array, Graph
 from fashion.errors import WrongKind
+from fashion.inputs import SIDE, InputKind
 from fashion.networks import EarlyExitNetwork, Network, joined
 from fashion.novelty import Outputs
 from fashion.prediction import Answers, Prediction, softmax, with_confidence
-from fashion.preparation import SIDE, InputKind, Prepared
+from fashion.preparation import Prepared
 
 __all__ = ["Classifier", "Heat", "Prediction", "softmax", "with_confidence"]
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fashion.errors import DamagedArtifact, UnknownFormatVersion
+from fashion.inputs import SIDE, InputKind
 from fashion.labels import LABELS, NUM_LABELS
-from fashion.preparation import SIDE, InputKind
 
 FORMAT_VERSION: Final = 1
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.artifact import Artifact
+from fashion.inputs import InputKind
 from fashion.labels import NUM_LABELS
 from fashion.manifest import Calibration
 from fashion.novelty import NoveltyScore, Outputs
-from fashion.preparation import InputKind
 
 Float64 = NDArray[np.float64]
 Curve = tuple[float, float, float]

@@ -6,7 +6,7 @@ docs/preparation.md compares this way with the seeds' and with the one that made
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -14,15 +14,12 @@ from PIL import Image
 from fashion.decoding import Picture
 from fashion.errors import NotANetworkInput
 from fashion.foreground import Float32, find_foreground
+from fashion.inputs import SIDE, InputKind, PrepareMode
 from fashion.pixels import UInt8
 from fashion.zalando import zalando_steps
 
-SIDE: Final = 28
 # Ask `decode` for this `target_side`: more pixels cost time and tell nothing at 28x28.
 WORKING_SIDE: Final = 128
-
-InputKind: TypeAlias = Literal["network_input", "photograph"]
-PrepareMode: TypeAlias = Literal["auto", "photograph", "none"]
 
 _SEARCH_SIDE: Final = 64  # the garment is looked for at this size: above twice SIDE, edges stay soft enough
 _DARKEST_GARMENT: Final = 64  # a garment's darkest parts stay apart from the black around it

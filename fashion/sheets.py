@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fashion.preparation import SIDE
+from fashion.inputs import SIDE
 
 _GAP: Final = 2  # pixels between the tiles of a sheet
 _GAP_GREY: Final = 64  # apart from black and from white, so that a tile's edge shows on both

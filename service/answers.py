@@ -21,17 +21,12 @@ from service.schemas import (
     ReconstructAnswer,
     ReconstructionAnswer,
     SampleAnswer,
+    WrittenJson,
 )
 
 _SHEET_COLUMNS: Final = 16
 
 # The values come from our own models, so the answers are built without being validated again.
-
-
-class WrittenJson(bytes):
-    """An answer that is written already."""
-
-    __slots__ = ()
 
 
 def classify_answer(

@@ -3,20 +3,12 @@
 from collections.abc import Mapping
 
 from service import metrics
-from service.cors import CrossOrigin
+from service.access import Rate
 from service.exchange import Scope
 from service.keys import KeyRing
-from service.rate_limit import Rate, RateLimit, network_of
+from service.rate_limit import RateLimit, network_of
 from service.routes import Route
 from service.settings import Settings
-
-
-def check_access(settings: Settings) -> None:
-    """Raise InvalidValue for keys, a rate or origins that cannot be used: better before any worker starts."""
-    KeyRing.of(settings)
-    CrossOrigin(settings.cors_origins)
-    if settings.rate_limit is not None:
-        Rate.parse(settings.rate_limit)
 
 
 class Gate:

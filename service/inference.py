@@ -14,7 +14,6 @@ from fashion.parts import InParts
 from fashion.preparation import Prepared
 from service import metrics
 from service.answers import (
-    WrittenJson,
     classify_answer,
     encode_answer,
     explain,
@@ -31,6 +30,7 @@ from service.schemas import (
     GenerateAnswer,
     GenerateOptions,
     ReconstructAnswer,
+    WrittenJson,
 )
 from service.trial import Copy
 

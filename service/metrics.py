@@ -16,8 +16,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from fashion.autoencoder import Reconstruction
 from fashion.classifier import Prediction
+from fashion.inputs import InputKind
 from fashion.labels import LABELS
-from fashion.preparation import InputKind, Prepared
+from fashion.preparation import Prepared
 from service import metric_files
 from service.exchange import CLIENT_CLOSED_REQUEST, Exchange
 from service.refusals import Refusal

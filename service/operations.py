@@ -4,16 +4,13 @@ routes."""
 import asyncio
 
 import bentoml
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service import metrics
 from service.routes import JSON
 from service.schemas import ModelsAnswer, ServedModel
-from service.tally import FLUSH_SECONDS, flush
 
 
 async def list_models(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
@@ -41,6 +38,11 @@ async def list_models(request: Request) -> Response:  # noqa: ARG001 - Starlette
 
 async def expose_metrics(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
     """GET /metrics."""
+    from prometheus_client import CONTENT_TYPE_LATEST
+
+    from service import metrics
+    from service.tally import FLUSH_SECONDS, flush
+
     # By then every worker has handed over what it counted before this request came: the rest of a flush that
     # was past it, the wait for the next, and that one take at most so long each.
     await asyncio.sleep(3 * FLUSH_SECONDS)

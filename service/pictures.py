@@ -7,8 +7,9 @@ from typing import Final
 
 from fashion.decoding import OpenedPicture, Picture, open_picture
 from fashion.errors import NotANetworkInput, PictureError, UnreadablePicture
+from fashion.inputs import SIDE, PrepareMode
 from fashion.plain_png import read_plain_png
-from fashion.preparation import SIDE, WORKING_SIDE, Prepared, PrepareMode, prepare
+from fashion.preparation import WORKING_SIDE, Prepared, prepare
 from service.exchange import Exchange
 from service.large_jobs import PIXELS_A_SECOND
 from service.refusals import Refusal, refusal_of, too_large

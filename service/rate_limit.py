@@ -15,46 +15,22 @@ import ipaddress
 import math
 import mmap
 import os
-import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from fashion.errors import InvalidValue
+from service.access import Rate
 from service.metric_files import reserve
 from service.refusals import Refusal
-
-_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_RATE: Final = re.compile(rf"([1-9]\d{{0,8}})/({'|'.join(_SECONDS)})")
 
 _BUCKET: Final = struct.Struct("=Qd")  # who, and the monotonic time at which the bucket is full again
 _WAYS: Final = 8  # places that one client's bucket may have
 _SETS: Final = 2048
 _TABLE_BYTES: Final = _SETS * _WAYS * _BUCKET.size
 _FILE_NAME: Final = "rate-limit.buckets"
-
-
-@dataclass(frozen=True)
-class Rate:
-    """`requests` in `seconds`: so many at once, and as many again in the course of that time."""
-
-    requests: int
-    seconds: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Rate":
-        """From `100/minute` and the like. Raises InvalidValue."""
-        found = _RATE.fullmatch(text)
-        if not found:
-            raise InvalidValue(
-                "FASHION_RATE_LIMIT must be requests and a time, such as 100/second or 5000/hour; "
-                f"got '{text}'"
-            )
-        return cls(int(found[1]), _SECONDS[found[2]])
 
 
 class RateLimit:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from fashion.inputs import InputKind, PrepareMode
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.manifest import ModelKind
-from fashion.preparation import InputKind, PrepareMode
 from service.refusals import Code
 
 MAX_COUNT = 1024
@@ -151,6 +151,12 @@ class GenerateOptions(Options):
     def num_samples(self) -> int:
         """How many pictures the answer holds."""
         return self.count if self.latents is None else len(self.latents)
+
+
+class WrittenJson(bytes):
+    """An answer that is written already."""
+
+    __slots__ = ()
 
 
 class _Answer(BaseModel):

@@ -10,8 +10,9 @@ import numpy as np
 
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import MOST_VIEWS, Classifier
+from fashion.inputs import SIDE
 from fashion.models import Model
-from fashion.preparation import SIDE, Prepared
+from fashion.preparation import Prepared
 from service.settings import Settings
 
 _BLANK: Final = np.zeros((SIDE, SIDE), np.uint8)
@@ -32,8 +33,9 @@ def _warm_classifier(classifier: Classifier, max_pictures: int) -> None:
         kinds.append((view, min(max_pictures, MOST_VIEWS)))
     for picture, most in kinds:
         for size in range(1, most + 1):
-            classifier.classify([picture] * size)
             classifier.explain([picture] * size)  # which takes all of a network, early exit or not
+        for size in (1, most):  # the same graphs, asked for less
+            classifier.classify([picture] * size)
 
 
 def _warm_autoencoder(autoencoder: Autoencoder, max_pictures: int) -> None:

@@ -16,7 +16,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.answers import WrittenJson
 from service.exchange import SCOPE_KEY, Exchange, Receive, Scope
 from service.incoming import Asked, read_request
 from service.options import AnyOptions
@@ -29,6 +28,7 @@ from service.schemas import (
     GenerateOptions,
     PictureOptions,
     ReconstructAnswer,
+    WrittenJson,
 )
 from service.settings import Settings
 from service.work import Work

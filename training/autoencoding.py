@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from fashion.preparation import SIDE
+from fashion.inputs import SIDE
 from training.losses import cross_entropy_nats, kl_nats, sample_latents, squared_error
 from training.networks.autoencoders import (
     ConvolutionalAutoencoder,

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from fashion.artifact import Artifact
 from fashion.classifier import Classifier
+from fashion.inputs import InputKind
 from fashion.manifest import Calibration
-from fashion.preparation import InputKind
 from training.answers import Answers, answers_to_dataset, answers_to_photographs
 from training.conformal import SetThresholds, choose_thresholds
 from training.novelty import NoveltyFit, fit_novelty

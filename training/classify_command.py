@@ -14,8 +14,9 @@ from rich.table import Table
 from fashion.classifier import Classifier, Heat, Prediction
 from fashion.decoding import Picture, decode
 from fashion.errors import PictureError
+from fashion.inputs import PrepareMode
 from fashion.labels import LABELS
-from fashion.preparation import WORKING_SIDE, Prepared, PrepareMode, prepare
+from fashion.preparation import WORKING_SIDE, Prepared, prepare
 from training.figures.classification import prediction_bars
 from training.figures.inside import class_activation_map, layer_activations, pooled_and_dense
 from training.figures.layers import network_layers

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fashion.inputs import SIDE
 from fashion.labels import NUM_LABELS
 from fashion.manifest import EARLY_STATISTICS
-from fashion.preparation import SIDE
 from training.networks.classifiers import (
     Classification,
     Explainer,

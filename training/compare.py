@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fashion.artifact import Artifact
+from fashion.inputs import SIDE
 from fashion.manifest import STEM_MAPS
-from fashion.preparation import SIDE
 from training.figures.style import LABEL_COLOURS, axes_grid, columns_for, new_figure, titled
 from training.timing import median_seconds
 

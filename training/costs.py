@@ -13,8 +13,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from fashion.artifact import Artifact
 from fashion.classifier import Classifier
 from fashion.errors import InvalidValue
+from fashion.inputs import SIDE
 from fashion.novelty import NoveltyScore
-from fashion.preparation import SIDE, Prepared
+from fashion.preparation import Prepared
 from training.answers import as_network_inputs, batched_pictures
 from training.networks.classifiers import num_parameters
 from training.recipes import find_recipe

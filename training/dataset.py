@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from fashion.errors import DatasetError
+from fashion.inputs import SIDE
 from fashion.labels import NUM_LABELS
-from fashion.preparation import SIDE
 from training.download import download
 from training.idx import IdxFile, read_idx
 from training.locations import FASHION_MNIST_SETTING, cache_folder, configured_folder

@@ -14,9 +14,10 @@ from PIL import Image
 
 from fashion.classifier import Classifier, Prediction
 from fashion.decoding import decode
+from fashion.inputs import SIDE, InputKind
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.novelty import NoveltyScore
-from fashion.preparation import SIDE, InputKind, Prepared
+from fashion.preparation import Prepared
 from training.answers import (
     Answers,
     answers_to,

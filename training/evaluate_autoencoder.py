@@ -10,7 +10,7 @@ import numpy as np
 
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier
-from fashion.preparation import SIDE
+from fashion.inputs import SIDE
 from training.bounds import bound, entropy_floor_nats, importance_bound
 from training.dataset import Dataset
 from training.drawing import generates, knows_labels

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from fashion.preparation import SIDE
+from fashion.inputs import SIDE
 from training.autoencoding import ServedDecoder
 from training.losses import squared_error
 from training.networks.plain_convolutional import BottleneckAutoencoder, BottleneckEncoder, BottleneckSettings

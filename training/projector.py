@@ -18,8 +18,8 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from fashion.artifact import Artifact
 from fashion.errors import InvalidValue
+from fashion.inputs import SIDE
 from fashion.labels import LABELS
-from fashion.preparation import SIDE
 from training.dataset import Dataset
 from training.figures.latents import scatter_points
 from training.figures.style import save, style

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fashion.errors import InvalidValue
+from fashion.inputs import SIDE
 from fashion.labels import NUM_LABELS
-from fashion.preparation import SIDE
 from training.autoencoding import ServedDecoder, ServedEncoder, served_graphs
 from training.latent_layout import LABEL_DEVIATION, LatentLayout
 from training.losses import sample_latents

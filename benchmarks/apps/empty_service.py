@@ -9,9 +9,9 @@ from typing import Final
 import bentoml
 
 from benchmarks.apps.answering import CONSTANT_ANSWER
-from service.answers import WrittenJson
 from service.bento import GuardedService
 from service.incoming import receive_whole
+from service.schemas import WrittenJson
 from service.settings import settings
 from service.wire import ClassifyInput, ClassifyOutput, Incoming
 

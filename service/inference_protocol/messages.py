@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
-from fashion.preparation import PrepareMode
+from fashion.inputs import PrepareMode
 from service.json_body import parse_json
 from service.refusals import Refusal, echo, invalid_request
 

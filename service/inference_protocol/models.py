@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from fashion.autoencoder import Autoencoder
 from fashion.classifier import Classifier, InPasses, Prediction
+from fashion.inputs import SIDE, PrepareMode
 from fashion.labels import LABELS, NUM_LABELS
 from fashion.models import Model
-from fashion.preparation import SIDE, Prepared, PrepareMode
+from fashion.preparation import Prepared
 from service import metrics
 from service.batching import passes
 from service.exchange import Exchange

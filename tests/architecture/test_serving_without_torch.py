@@ -29,9 +29,15 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_the_service_loads_nothing_that_only_training_needs():
-    loaded = loaded_by("import service.service")
+    loaded = loaded_by("import service.service, service.endpoints, service.application")
     assert {"service", "fashion", "bentoml", "onnxruntime"} <= loaded
     assert not loaded & TRAINING_ONLY
+
+
+def test_the_process_that_starts_the_workers_loads_nothing_that_they_alone_need():
+    loaded = loaded_by("import service.service")
+    assert {"service", "fashion", "bentoml"} <= loaded
+    assert not loaded & {"numpy", "PIL", "onnxruntime", "prometheus_client", "uvicorn"}
 
 
 @pytest.mark.parametrize(

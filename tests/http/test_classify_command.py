@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from fashion.classifier import Classifier
+from fashion.inputs import PrepareMode
 from fashion.labels import LABELS
-from fashion.preparation import PrepareMode
 from tests.http.pictures import parts, picture
 from tests.stores import store_at
 from training.classify_command import classify_files

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service import service as service_module
+from service import endpoints
 from service.routes import PROTOCOL_ROUTES, ROUTES
 from tests.http.conftest import Serve
 from tests.http.pictures import assert_refused, parts, picture
@@ -21,7 +21,7 @@ def test_a_failure_inside_is_told_to_the_log_alone(
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError(f"/somewhere/{SECRET}.py")
 
-    monkeypatch.setattr(service_module, "prepare_pictures", fail)
+    monkeypatch.setattr(endpoints, "prepare_pictures", fail)
     with serve() as client, caplog.at_level(logging.ERROR):
         response = client.post("/classify", files=parts(picture()), headers={"X-Request-ID": "told-by-me"})
     error = assert_refused(response, 500, "internal")

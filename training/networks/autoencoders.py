@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from fashion.preparation import SIDE
+from fashion.inputs import SIDE
 from training.ranges import Count
 
 _QUARTER_SIDE: Final = SIDE // 4

@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 from pydantic import Field
 from torch import Tensor, nn
 
+from fashion.inputs import SIDE
 from fashion.labels import NUM_LABELS
-from fashion.preparation import SIDE
 from training.networks.classifiers import (
     Classification,
     ConvolutionBlock,

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 from pydantic import Field
 from torch import Tensor, nn
 
+from fashion.inputs import SIDE
 from fashion.labels import NUM_LABELS
-from fashion.preparation import SIDE
 from training.networks.classifiers import PIXEL_DEVIATION, PIXEL_MEAN, Classification, ConvolutionBlock
 
 _QUARTER_SIDE: Final = SIDE // 4

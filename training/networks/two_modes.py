@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fashion.preparation import SIDE
+from fashion.inputs import SIDE
 from training.latent_layout import SMOOTH, SWITCH_LOG_VARIANCE, LatentLayout
 from training.networks.autoencoders import (
     ConvolutionalDecoder,

@@ -12,15 +12,8 @@ from PIL import Image, ImageOps
 
 from fashion.decoding import Picture, decode
 from fashion.errors import NotANetworkInput
-from fashion.preparation import (
-    SIDE,
-    WORKING_SIDE,
-    PrepareMode,
-    letterbox,
-    prepare,
-    prepare_as_seeds,
-    prepare_as_zalando,
-)
+from fashion.inputs import SIDE, PrepareMode
+from fashion.preparation import WORKING_SIDE, letterbox, prepare, prepare_as_seeds, prepare_as_zalando
 from tests.unit.fashion.pictures import UInt8, difference, encoded, network_input, photograph
 
 MODES: tuple[PrepareMode, ...] = ("auto", "photograph", "none")

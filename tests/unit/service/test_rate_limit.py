@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fashion.errors import InvalidValue
 from service import rate_limit
-from service.rate_limit import Rate, RateLimit, network_of
+from service.access import Rate
+from service.rate_limit import RateLimit, network_of
 from service.refusals import Refusal
 
 

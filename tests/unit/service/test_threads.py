@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-import json, service.service, threadpoolctl
+import json, service.endpoints, threadpoolctl
 print(json.dumps([[pool["internal_api"], pool["num_threads"]] for pool in threadpoolctl.threadpool_info()]))
 """
 

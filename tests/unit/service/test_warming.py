@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion.autoencoder import Autoencoder, Latents
-from fashion.classifier import MOST_VIEWS, Classifier, InPasses, as_many_as_fit
-from fashion.novelty import Outputs
+from fashion.classifier import MOST_VIEWS, Classifier, Heat, InPasses, Prediction, as_many_as_fit
 from fashion.parts import InParts, one_by_one
 from fashion.preparation import Prepared
 from service.settings import Settings
@@ -21,9 +20,11 @@ SETTINGS = Settings(batch_pictures=5, small_request_pictures=3)
 class WatchedClassifier(Classifier):
     """A real classifier that remembers how many pictures of which kind it was given."""
 
-    def outputs(self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit) -> Outputs:
+    def explain(
+        self, pictures: Sequence[Prepared], in_passes: InPasses = as_many_as_fit
+    ) -> list[tuple[Prediction, Heat | None]]:
         self.seen.append((pictures[0].kind, len(pictures)))
-        return super().outputs(pictures, in_passes)
+        return super().explain(pictures, in_passes)
 
     seen: list[tuple[str, int]]
 

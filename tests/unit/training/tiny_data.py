@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fashion.inputs import SIDE
 from fashion.labels import NUM_LABELS
-from fashion.preparation import SIDE
 from training.dataset import Dataset
 from training.splits import Split, SplitSizes, split
 
