@@ -35,14 +35,23 @@ class Helpers:
         for thread in self._threads:
             thread.start()
 
-    def share(self, between: Callable[[], None], compute: Callable[[P], T], parts: Sequence[P], /) -> list[T]:
-        """`compute` of each of `parts`, in their order, some in the calling thread and some in others.
+    def share(
+        self,
+        between: Callable[[], None],
+        compute: Callable[[P], T],
+        parts: Sequence[P],
+        /,
+        *,
+        alone: bool = False,
+    ) -> list[T]:
+        """`compute` of each of `parts`, in their order, some in the calling thread and, unless it wants to be
+        `alone`, some in others.
 
         The calling thread calls `between` before each part that it takes. What that or `compute` raises is
         raised, and no more parts are begun.
         """
         shared = _Shared(compute, parts)
-        if len(parts) > 1:
+        if len(parts) > 1 and not alone:
             for _ in self._threads:
                 self._offers.put(shared)
         try:

@@ -9,7 +9,7 @@ all these threads leave them to the event loops first (docs/decisions/0111).
 import contextlib
 import heapq
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import count
@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 from service.exchange import Exchange
 from service.helping import Helpers, step_back
 
+P = TypeVar("P")
 T = TypeVar("T")
 
 # What one thread decodes and infers, roughly: it decides about turns, and about nothing else. Pixels tell it
@@ -50,7 +51,7 @@ class LargeJobs:
         arrived = perf_counter()
         exchange.expected_seconds = max(exchange.expected_seconds, exchange.held.bytes / BYTES_A_SECOND)
         exchange.let_others_through = partial(self._let_through, exchange, arrived)
-        exchange.share_out = self._helpers.share
+        exchange.share_out = self._share_out
         job = _Job(self._forget, arrived + exchange.expected_seconds, next(self._numbers), run)
         with self._changed:
             heapq.heappush(self._waiting, job)
@@ -88,6 +89,14 @@ class LargeJobs:
                     return
                 job = heapq.heappop(self._waiting)
             job.run()
+
+    def _share_out(
+        self, between: Callable[[], None], compute: Callable[[P], T], parts: Sequence[P], /
+    ) -> list[T]:
+        """What the helpers' `share` makes of parts. The event loop, which may come to a request's parts after
+        a thread has read its body, waits for no thread."""
+        alone = threading.current_thread() not in self._threads
+        return self._helpers.share(between, compute, parts, alone=alone)
 
     def _forget(self, job: "_Job[Any]") -> None:
         with self._changed, contextlib.suppress(ValueError):  # a thread may have taken it just now

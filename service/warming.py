@@ -34,8 +34,7 @@ def _warm_classifier(classifier: Classifier, max_pictures: int) -> None:
     for picture, most in kinds:
         for size in range(1, most + 1):
             classifier.explain([picture] * size)  # which takes all of a network, early exit or not
-        for size in (1, most):  # the same graphs, asked for less
-            classifier.classify([picture] * size)
+        classifier.classify([picture])  # the same graphs, asked for less
 
 
 def _warm_autoencoder(autoencoder: Autoencoder, max_pictures: int) -> None:

@@ -118,6 +118,14 @@ def test_the_thread_of_large_jobs_shares_out_and_its_answer_may_be_too_late() ->
     jobs.close()
 
 
+def test_the_event_loop_computes_all_parts_itself_and_waits_for_nobody() -> None:
+    jobs = LargeJobs(1, num_helpers=1)
+    exchange, here = an_exchange(), threading.current_thread()
+    jobs.submit(exchange, lambda: None).result(PATIENCE)  # its body was read in a thread
+    assert set(exchange.in_parts(lambda _: threading.current_thread(), range(500))) == {here}
+    jobs.close()
+
+
 def test_a_small_jobs_parts_are_computed_one_by_one_until_its_time_is_over() -> None:
     exchange = an_exchange()
     assert exchange.in_parts(str, range(3)) == ["0", "1", "2"]
