@@ -27,9 +27,8 @@ Labels = tuple[str, ...]
 Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
 
-_tallies: Final[
-    list[Callable[[], bool]]
-] = []  # each hands over what it has, and tells whether that was anything
+# Each hands over what it has, and tells whether that was anything.
+_tallies: Final[list[Callable[[], bool]]] = []
 _later: Final[deque[tuple[Callable[..., None], tuple[Any, ...]]]] = deque()
 _MANY: Final = 24  # of some eight requests: a tenth of a millisecond's work
 
