@@ -7,6 +7,7 @@ from random import Random
 from time import perf_counter
 from typing import Any, Final, Protocol, TypeVar
 
+from fashion.parts import one_by_one
 from service.admission import Held
 from service.direct import EXTENSION, Direct
 from service.refusals import Refusal, answer_timeout, invalid_request
@@ -149,11 +150,12 @@ class Exchange:
         of a large job may be computed in several threads."""
         if self.share_out:
             return self.share_out(self.check_time, compute, parts)
-        made = []
-        for part in parts:
+
+        def in_time(part: P) -> T:
             self.check_time()
-            made.append(compute(part))
-        return made
+            return compute(part)
+
+        return one_by_one(in_time, parts)
 
     def give_up(self) -> None:
         """Let long work on this request stop at its next step: nobody waits for it any more."""

@@ -1,6 +1,6 @@
 """Threads that compute parts of a large job beside the thread that runs it, where nothing else waits.
 
-The engine computes without Python's lock, so that an idle core halves the time of many pictures
+The engine computes without Python's lock, so that an idle core takes two fifths off the time of many pictures
 (docs/decisions/0316).
 """
 
