@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from benchmarks.floor import Steps, floors, mean_of
 from benchmarks.load import Load
 from benchmarks.peers import OURS, Peer
 from benchmarks.plan import CAPACITY_CONNECTIONS, Plan, Point
+from benchmarks.ports import free_port
 from benchmarks.processes import ROOT, CannotCompare, Server, running
 from benchmarks.results import Measured, Results, Weighed, machine
 from benchmarks.sameness import ask, check_same
@@ -114,7 +114,7 @@ class _Run:
 
     def _measure(self, peer: Peer, number: int) -> None:
         first = peer.requests(self._plan.taken(peer)[0])[0]
-        with running(peer, _free_port(), self._workers, self._settings, first) as server:
+        with running(peer, free_port(), self._workers, self._settings, first) as server:
             for workload in self._plan.taken(peer):
                 self._check(server, workload)
                 self._drive_closed(server, workload, number)
@@ -229,13 +229,6 @@ def _stable(home: Path, name: str) -> str:
             f"no version of {name} is stable in {home}: run `python -m service.releases` on it"
         )
     return str(home / "models" / name / version)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _say(sentence: str) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import IO
 
 import psutil
 
+from benchmarks.ports import free_port
 from fashion.aliases import ALIAS_FILE, promote, read_aliases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +115,7 @@ def serving(
 ) -> Iterator[Server]:
     """Run `bentoml serve` until the end of the block; wait first until it is ready and, unless its log goes
     to `output`, until every worker is."""
-    port, log = _free_port(), home / "serve.log"
+    port, log = free_port(), home / "serve.log"
     env = {
         name: value for name, value in os.environ.items() if not name.startswith(("FASHION_", "PROMETHEUS_"))
     }
@@ -168,9 +168,3 @@ def stop(process: psutil.Popen) -> None:
         process.wait(5)
     for orphan in psutil.wait_procs(family, timeout=5)[1]:
         orphan.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.ports import free_port
 from fashion.artifact import Artifact
 from tests.container.engines import Container, Engine
 
@@ -91,9 +91,7 @@ def started(
     engine: Engine, image: str, environment: Mapping[str, str], store: Path | None = None
 ) -> Iterator[Service]:
     """The service of `image`, ready, until the block ends; its log is printed where the block fails."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     container = engine.start(image, port, environment, store)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:

@@ -1,7 +1,6 @@
 """A real `bentoml serve` in processes of its own, on a port and a BentoML home of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import psutil
+
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
@@ -45,12 +46,6 @@ def _is_worker(process: psutil.Process) -> bool:
         return "_bentoml_impl.worker" in " ".join(process.cmdline())
     except psutil.Error:  # it has just ended
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(home: Path, **settings: object) -> dict[str, str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.server import ROOT, environment, free_port, serving
+from benchmarks.ports import free_port
+from tests.e2e.server import ROOT, environment, serving
 
 KEY = "a-key-of-the-shop-itself"
 

@@ -1,6 +1,5 @@
 """A real server of two workers, weighed while it runs and gone when it is stopped."""
 
-import socket
 import sys
 from dataclasses import replace
 
@@ -9,17 +8,12 @@ import psutil
 import pytest
 
 from benchmarks.peers import PEERS, Request
+from benchmarks.ports import free_port
 from benchmarks.processes import CannotCompare, running
 from benchmarks.workloads import small_png
 
 EMPTY = next(peer for peer in PEERS if peer.name == "empty-starlette")
 ASKED = Request("/classify", small_png(), "image/png")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_server_is_started_weighed_and_stopped_with_its_workers():
