@@ -5,13 +5,12 @@ import socket
 from benchmarks.ports import free_port
 
 
-def test_a_port_is_free_and_none_that_the_system_chooses():
-    with socket.socket() as chosen_by_the_system, socket.socket() as ours:
-        chosen_by_the_system.bind(("127.0.0.1", 0))
+def test_a_port_is_free_and_none_that_linux_hands_out_by_itself():
+    with socket.socket() as ours:
         port = free_port()
         ours.bind(("127.0.0.1", port))
         ours.listen()
-        assert port < chosen_by_the_system.getsockname()[1]
+    assert port < 32_768
 
 
 def test_a_port_that_is_taken_is_passed_over(monkeypatch):
